@@ -1,0 +1,2 @@
+//! The tilde room.
+fn main() {}
