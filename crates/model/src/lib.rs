@@ -1,1 +1,45 @@
-//! The model room.
+//! The nouns of Tilde: pure values without IO.
+//!
+//! Everything every room must agree on lives here: identifiers, paths, entries and their provenance,
+//! records of the catalog, the states of an import, and the limits of the system. Nothing here reads a
+//! clock, draws randomness or touches a file; [`Clock`] and [`Entropy`] are only the shape of those.
+#![forbid(unsafe_code)]
+
+mod account;
+mod commit;
+mod connector;
+mod entry;
+mod extent;
+mod hash;
+mod id;
+mod import;
+pub mod limits;
+mod page;
+mod path;
+mod ports;
+mod repository;
+mod secret;
+mod timestamp;
+
+pub use account::{ApiKey, Member, NewApiKey, Organization, Role, User};
+pub use commit::{Commit, CommitId, Root};
+pub use connector::{Connector, ConnectorKind};
+pub use entry::{Content, Entry, Piece, SourceMetadata};
+pub use extent::{Extent, SegmentId, SegmentRecord, WriterId};
+pub use hash::Hash;
+pub use id::{ApiKeyId, ConnectorId, JobId, OrganizationId, RepositoryId, UserId};
+pub use import::{Import, ImportSpec, JobStatus, PendingKey, Run, ShardState};
+pub use page::{Page, PageRequest};
+pub use path::{ObjectPath, PathError, successor};
+pub use ports::{Clock, Entropy, Failpoints, NoFailpoints};
+pub use repository::Repository;
+pub use secret::Secret;
+pub use timestamp::{Timestamp, TimestampError};
+
+/// A text that was meant to be an identifier and is not one.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("not a valid {what}")]
+pub struct IdError {
+    /// What the text was meant to be, e.g. `commit id`.
+    pub what: &'static str,
+}

@@ -1,0 +1,80 @@
+//! Every bound in the system, named, with its unit last.
+
+/// Bytes of an object path.
+pub const PATH_BYTES_MAX: usize = 2_048;
+/// Bytes of a piece of a large object. A power of two of at least 1 KiB, as BLAKE3 subtrees demand.
+pub const PIECE_BYTES: u64 = 16 << 20;
+/// Objects up to this size are gathered whole and packed beside others.
+pub const PACKED_OBJECT_BYTES_MAX: u64 = 1 << 20;
+/// Pieces that an entry names itself; more go into an extent list.
+pub const PIECES_INLINE_MAX: usize = 4;
+/// Pieces of one object: 64 TiB, more than any source holds in one object.
+pub const PIECES_MAX: u64 = 1 << 22;
+/// A segment is closed when it has this many bytes of data.
+pub const SEGMENT_BYTES: u64 = 64 << 20;
+/// Bytes of a segment that one checksum covers.
+pub const FRAME_BYTES: u32 = 32 << 10;
+/// Entries of a tree page: fewest (the last page of a level may have less).
+pub const PAGE_ENTRIES_MIN: usize = 32;
+/// Entries of a tree page: most.
+pub const PAGE_ENTRIES_MAX: usize = 512;
+/// Height of a tree: 32^10 entries at the least fan-out are more than any repository holds.
+pub const TREE_LEVELS_MAX: u8 = 12;
+/// Encoded bytes of a tree page that a reader accepts.
+pub const PAGE_BYTES_MAX: u32 = 16 << 20;
+/// User metadata of one entry: pairs.
+pub const METADATA_PAIRS_MAX: usize = 256;
+/// User metadata of one entry: bytes of all keys and values.
+pub const METADATA_BYTES_MAX: usize = 16 << 10;
+/// Rows of a page of any listing over the API.
+pub const PAGE_ROWS_MAX: usize = 1_000;
+/// Rows of a page when the caller does not say.
+pub const PAGE_ROWS_DEFAULT: usize = 100;
+/// GET requests in flight for one import, unless configured.
+pub const TRANSFERS_DEFAULT: usize = 10;
+/// GET requests in flight for one import: most that can be configured.
+pub const TRANSFERS_MAX: usize = 256;
+/// Times one GET is tried.
+pub const TRANSFER_ATTEMPTS_MAX: u32 = 6;
+/// Times an object that changes while it is read is read again.
+pub const CHANGED_ATTEMPTS_MAX: u32 = 3;
+/// Claims of a job that end without a new checkpoint before it fails.
+pub const CLAIM_ATTEMPTS_MAX: u32 = 10;
+/// How long a worker owns a job without a heartbeat.
+pub const LEASE_MS: i64 = 30_000;
+/// How often a worker tells how far it is.
+pub const HEARTBEAT_MS: u64 = 1_000;
+/// Entries of one run.
+pub const RUN_ENTRIES_MAX: usize = 8_192;
+/// A run is closed this long after its first entry, full or not.
+pub const RUN_AGE_MAX_MS: u64 = 1_000;
+/// Vanished objects that a job names.
+pub const MISSING_NAMED_MAX: usize = 100;
+/// Vanished objects a job tolerates whatever the size of its listing ...
+pub const MISSING_OBJECTS_MAX: u64 = 10;
+/// ... and above that the percentage of its listing.
+pub const MISSING_PERCENT_MAX: u64 = 1;
+/// Source keys that an error names.
+pub const KEYS_NAMED_MAX: usize = 20;
+/// Source keys that cannot be paths which an error names.
+pub const INVALID_KEYS_NAMED_MAX: usize = 100;
+/// Bytes of a JSON body over the API.
+pub const BODY_BYTES_MAX: usize = 1 << 20;
+/// Bytes of a commit message.
+pub const MESSAGE_BYTES_MAX: usize = 64 << 10;
+/// Bytes of a name or description given by a user.
+pub const NAME_BYTES_MAX: usize = 255;
+/// Bytes of a description.
+pub const DESCRIPTION_BYTES_MAX: usize = 4_096;
+/// Days a failed or canceled job keeps its checkpoint.
+pub const CHECKPOINT_DAYS: i64 = 7;
+/// Hours for which an `Idempotency-Key` returns the first job.
+pub const IDEMPOTENCY_HOURS: i64 = 24;
+/// Fewest hex digits of an abbreviated commit id.
+pub const COMMIT_PREFIX_MIN: usize = 8;
+
+const _: () = assert!(PIECE_BYTES.is_power_of_two() && PIECE_BYTES >= 1024);
+const _: () = assert!(PACKED_OBJECT_BYTES_MAX <= PIECE_BYTES && PIECE_BYTES <= SEGMENT_BYTES);
+const _: () = assert!(PAGE_ENTRIES_MIN >= 2 && PAGE_ENTRIES_MIN < PAGE_ENTRIES_MAX);
+const _: () = assert!(LEASE_MS as u64 >= 10 * HEARTBEAT_MS);
+const _: () = assert!(TRANSFERS_DEFAULT <= TRANSFERS_MAX);
