@@ -1,1 +1,185 @@
-//! The tree room.
+//! The content of commits: an ordered map from path to entry, in immutable pages.
+//!
+//! The map is a prolly tree: pages end where the hash of a key says so, hence the same entries make the same
+//! tree, with the same root hash, whatever edits led to them, and two trees share the pages in which they agree.
+//! [`Tree::apply`] makes a new tree of an old one and a sorted stream of edits; it and everything that reads
+//! need memory for a few pages per level, however many entries there are. A page that is damaged is an error, never a
+//! wrong answer. The bytes are described in docs/formats.md, "Pages, runs, extent lists".
+#![forbid(unsafe_code)]
+
+mod apply;
+mod builder;
+mod cursor;
+mod diff;
+mod entry;
+mod error;
+pub mod extent_list;
+mod hashing;
+mod keys;
+mod leaf;
+mod list;
+mod node;
+mod output;
+mod page;
+pub mod run;
+mod scan;
+mod verify;
+mod wire;
+
+use std::ops::Bound;
+use std::sync::Arc;
+
+use blocks::Blocks;
+use model::{Entry, Extent, Root};
+use quick_cache::Weighter;
+use quick_cache::sync::Cache;
+
+pub use apply::{Applied, Edit};
+pub use diff::{Change, Diff};
+pub use error::{Error, Result};
+pub use hashing::{ENTRY_BYTES_MAX, ORIGINS_MAX};
+pub use list::{ListQuery, Listed};
+pub use scan::Scan;
+pub use verify::{Damage, Finding, Verify};
+
+use page::{Page, Reference};
+
+/// Bytes of decoded pages that [`Tree::new`] keeps in memory.
+pub const CACHE_BYTES_DEFAULT: u64 = 32 << 20;
+/// About how many pages fill a cache of one byte each this many times over.
+const PAGE_BYTES_TYPICAL: u64 = 16 << 10;
+
+/// Reads and writes trees. Cheap to clone; clones share the cache.
+#[derive(Clone)]
+pub struct Tree {
+    blocks: Blocks,
+    cache: Arc<Cache<Extent, Arc<Page>, PageWeight>>,
+}
+
+#[derive(Clone)]
+struct PageWeight;
+
+impl Weighter<Extent, Arc<Page>> for PageWeight {
+    fn weight(&self, _: &Extent, page: &Arc<Page>) -> u64 {
+        (page.weight() + size_of::<Page>() + size_of::<Extent>()) as u64
+    }
+}
+
+/// How much lies in a range of a tree.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Count {
+    /// Number of entries.
+    pub entries: u64,
+    /// Sum of their sizes.
+    pub bytes: u64,
+}
+
+impl Tree {
+    /// A tree over `blocks` with a cache of [`CACHE_BYTES_DEFAULT`].
+    pub fn new(blocks: Blocks) -> Self {
+        Self::with_cache_bytes(blocks, CACHE_BYTES_DEFAULT)
+    }
+
+    /// A tree over `blocks` that keeps up to `cache_bytes` of decoded pages in memory.
+    pub fn with_cache_bytes(blocks: Blocks, cache_bytes: u64) -> Self {
+        let pages = (cache_bytes / PAGE_BYTES_TYPICAL) as usize;
+        let cache = Cache::with_weighter(pages, cache_bytes, PageWeight);
+        Self { blocks, cache: Arc::new(cache) }
+    }
+
+    /// The root of the tree without entries.
+    pub const fn empty() -> Root {
+        Root { page: None, level: 0, hash: hashing::EMPTY, entries: 0, bytes: 0 }
+    }
+
+    /// The entry at `path`, if there is one.
+    pub async fn get(&self, root: &Root, path: &[u8]) -> Result<Option<Entry>> {
+        let Some(mut at) = reference(root) else { return Ok(None) };
+        loop {
+            let page = self.page(&at).await?;
+            let found = page.keys().search(path);
+            match (&*page, found) {
+                (Page::Leaf(leaf), Ok(index)) => {
+                    return leaf.entry(index).map(Some).map_err(|corrupt| at.damaged(corrupt));
+                }
+                (Page::Leaf(_), Err(_)) => return Ok(None),
+                (Page::Node(node), Ok(index) | Err(index)) => {
+                    if index == node.keys().len() {
+                        return Ok(None);
+                    }
+                    at = Reference::child(node, &node.child(index));
+                }
+            }
+        }
+    }
+
+    /// How much lies in the range from `start` up to, not including, `end`. Costs two lookups, whatever the range.
+    pub async fn count(
+        &self,
+        root: &Root,
+        start: Bound<Vec<u8>>,
+        end: Option<Vec<u8>>,
+    ) -> Result<Count> {
+        let start = self.count_before(root, start.as_ref().map(Vec::as_slice)).await?;
+        let end = match end {
+            Some(end) => self.count_before(root, Bound::Included(&end)).await?,
+            None => Count { entries: root.entries, bytes: root.bytes },
+        };
+        Ok(Count {
+            entries: end.entries.saturating_sub(start.entries),
+            bytes: if end.entries > start.entries {
+                end.bytes.wrapping_sub(start.bytes)
+            } else {
+                0
+            },
+        })
+    }
+
+    /// How much lies before the lower bound.
+    async fn count_before(&self, root: &Root, bound: Bound<&[u8]>) -> Result<Count> {
+        let mut count = Count::default();
+        let mut next = reference(root);
+        while let Some(at) = next.take() {
+            let page = self.page(&at).await?;
+            let index = page.keys().position(bound);
+            let (entries, bytes) = match &*page {
+                Page::Node(node) => {
+                    if index < node.keys().len() {
+                        next = Some(Reference::child(node, &node.child(index)));
+                    }
+                    node.before(index)
+                }
+                Page::Leaf(leaf) => {
+                    let mut bytes = 0u64;
+                    for before in 0..index {
+                        let size = leaf.size(before).map_err(|corrupt| at.damaged(corrupt))?;
+                        bytes = bytes.wrapping_add(size);
+                    }
+                    (index as u64, bytes)
+                }
+            };
+            count.entries = count.entries.wrapping_add(entries);
+            count.bytes = count.bytes.wrapping_add(bytes);
+        }
+        Ok(count)
+    }
+
+    /// The page that is meant, decoded, from the cache or from the blocks.
+    async fn page(&self, at: &Reference) -> Result<Arc<Page>> {
+        let load = async { self.load(at).await.map(Arc::new) };
+        let page = self.cache.get_or_insert_async(&at.page, load).await?;
+        at.check(&page)?;
+        Ok(page)
+    }
+
+    async fn load(&self, at: &Reference) -> Result<Page> {
+        let bytes = self.blocks.read(at.page, None).await?;
+        Page::decode(bytes).map_err(|corrupt| at.damaged(corrupt))
+    }
+}
+
+/// What a root says of its page; `None` for the empty tree.
+fn reference(root: &Root) -> Option<Reference> {
+    let Root { page, level, hash, entries, bytes: _ } = *root;
+    page.map(|page| Reference { page, level, hash, entries })
+}
