@@ -54,9 +54,9 @@ impl Store {
     }
 
     fn serve(&self, request: Request<'_>, now: SystemTime) -> Result<Answer, Error> {
-        verify(request, &self.credentials, REGION, now)?;
         let target = Target::parse(request.path, request.query)?;
         let operation = target.operation(request.method)?;
+        verify(request, &self.credentials, REGION, now)?;
         let objects = self.buckets.get(&target.bucket).ok_or(Error::NoSuchBucket)?;
         match operation {
             Operation::ListObjects(query) => list(&target.bucket, objects, &query),
