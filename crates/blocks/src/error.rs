@@ -48,7 +48,8 @@ pub enum Error {
         #[source]
         source: io::Error,
     },
-    /// The segment could not be made durable and has been removed: its bytes must be written anew, elsewhere.
+    /// The segment could not be made durable and has been removed: its bytes must be written anew,
+    /// elsewhere.
     #[error("{file} could not be made durable")]
     Lost {
         /// The file.
@@ -84,7 +85,8 @@ impl Error {
         }
     }
 
-    /// As [`Error::io`], for a step after which the file counts as lost. A full disk stays [`Error::Full`].
+    /// As [`Error::io`], for a step after which the file counts as lost. A full disk stays
+    /// [`Error::Full`].
     pub(crate) fn lost(file: &str, source: io::Error) -> Self {
         match Self::io(file, source) {
             Self::Io { file, source } => Self::Lost { file, source },

@@ -1,6 +1,8 @@
-//! The bytes of a segment around its items: header, directory, trailer. See `docs/formats.md`, "Segments".
+//! The bytes of a segment around its items: header, directory, trailer. See `docs/formats.md`,
+//! "Segments".
 //!
-//! Decoding accepts what encoding gives and nothing else; arbitrary bytes give an error, never a panic.
+//! Decoding accepts what encoding gives and nothing else; arbitrary bytes give an error, never a
+//! panic.
 
 use std::ops::Range;
 
@@ -28,7 +30,8 @@ const CHECKSUM_BYTES: usize = 4;
 pub enum ItemKind {
     /// All bytes of an object that is one piece; its hash is the BLAKE3 of the item.
     Object = 1,
-    /// One of several pieces of an object; its hash is the BLAKE3 subtree value at its place in the object.
+    /// One of several pieces of an object; its hash is the BLAKE3 subtree value at its place in the
+    /// object.
     Piece = 2,
     /// The pieces of a large object; its hash is the BLAKE3 of the item.
     ExtentList = 3,
@@ -61,7 +64,8 @@ pub(crate) struct Item {
 }
 
 impl Item {
-    /// One past its last byte. Cannot overflow: [`Directory::decode`] and the writer keep it within P.
+    /// One past its last byte. Cannot overflow: [`Directory::decode`] and the writer keep it within
+    /// P.
     pub(crate) fn end(&self) -> u32 {
         self.offset + self.length
     }
@@ -222,7 +226,8 @@ impl Directory {
         if bytes.len() as u64 != range.end - range.start {
             return Err(Error::damaged(file, "the directory has the wrong length"));
         }
-        // A copy, so that the cache holds these bytes and not the larger buffer they were read into.
+        // A copy, so that the cache holds these bytes and not the larger buffer they were read
+        // into.
         let directory = Self { bytes: Bytes::copy_from_slice(bytes), position: trailer.position };
         let mut end = DATA_START;
         for index in 0..directory.len() {

@@ -1,9 +1,10 @@
 //! Where bytes rest: items in segments, segments in a store.
 //!
-//! A [`Segment`] is written once through a [`Writer`], sealed, and never changed; [`Blocks`] reads its items back.
-//! The room promises that a sealed segment is durable, that nothing can see one before, that no byte is returned
-//! whose frame does not match its checksum, and that [`Blocks::verify`] finds every flipped bit. The bytes on disk
-//! are described in `docs/formats.md`, "Segments".
+//! A [`Segment`] is written once through a [`Writer`], sealed, and never changed; [`Blocks`] reads
+//! its items back. The room promises that a sealed segment is durable, that nothing can see one
+//! before, that no byte is returned whose frame does not match its checksum, and that
+//! [`Blocks::verify`] finds every flipped bit. The bytes on disk are described in
+//! `docs/formats.md`, "Segments".
 
 mod error;
 pub mod faulty;

@@ -1,9 +1,9 @@
 //! The store on a local disk: `ROOT/segments/<repository>/<name>`.
 //!
-//! A file is written under its `.open` name, synced, renamed, and its folder synced, in this order; the folder of
-//! a repository is synced into its parent before the first file in it. A failed sync is final: the file is removed
-//! and never synced again, because the system may have dropped the pages it could not write. All calls to the file
-//! system run on tokio's blocking pool.
+//! A file is written under its `.open` name, synced, renamed, and its folder synced, in this order;
+//! the folder of a repository is synced into its parent before the first file in it. A failed sync
+//! is final: the file is removed and never synced again, because the system may have dropped the
+//! pages it could not write. All calls to the file system run on tokio's blocking pool.
 
 use std::fs::{self, File, OpenOptions};
 use std::io;
@@ -34,8 +34,8 @@ pub struct Local {
 struct Disk {
     root: PathBuf,
     handles: Cache<String, Arc<File>>,
-    /// Folders that this process has synced into their parent. One that is merely there may have been made by a
-    /// process that died before it could.
+    /// Folders that this process has synced into their parent. One that is merely there may have
+    /// been made by a process that died before it could.
     folders: Cache<RepositoryId, ()>,
 }
 
@@ -93,7 +93,8 @@ impl Store for Local {
     async fn length(&self, file: &str) -> Result<u64> {
         let _: Name = file.parse()?;
         self.run(file, |disk, file| {
-            // Whoever asks wants to know what is on disk now: a handle may still hold a file since replaced.
+            // Whoever asks wants to know what is on disk now: a handle may still hold a file since
+            // replaced.
             disk.handles.remove(file);
             let found = fs::metadata(disk.root.join(file));
             Ok(found.map_err(|source| Error::io(file, source))?.len())
@@ -132,7 +133,8 @@ impl Disk {
             handle: Arc::new(handle),
             unfinished: Some(open),
         };
-        // Checked while we hold the `.open` name, the only way to the final one: nobody can take it after this.
+        // Checked while we hold the `.open` name, the only way to the final one: nobody can take it
+        // after this.
         match sink.path.try_exists().map_err(at)? {
             true => Err(at(io::ErrorKind::AlreadyExists.into())),
             false => Ok(Box::new(sink)),

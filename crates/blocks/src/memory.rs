@@ -1,4 +1,5 @@
-//! The store in memory, for tests and simulations: the same promises as on disk, but for durability.
+//! The store in memory, for tests and simulations: the same promises as on disk, but for
+//! durability.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -24,7 +25,8 @@ impl Memory {
         Self::default()
     }
 
-    /// Puts `bytes` in the place of a finished file, or makes one: how a test damages or copies a file.
+    /// Puts `bytes` in the place of a finished file, or makes one: how a test damages or copies a
+    /// file.
     pub fn replace(&self, file: &str, bytes: Bytes) -> Result<()> {
         let _: Name = file.parse()?;
         self.files().insert(file.to_owned(), bytes);

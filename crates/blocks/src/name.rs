@@ -1,4 +1,5 @@
-//! Names of segment files: built from hex digits only, and parsed so strictly that no other name gets through.
+//! Names of segment files: built from hex digits only, and parsed so strictly that no other name
+//! gets through.
 
 use std::fmt;
 use std::str::FromStr;
@@ -22,7 +23,8 @@ pub struct Name {
 }
 
 impl Name {
-    /// Parses the name of a finished file, or with `.open` at its end of an unfinished one; says which it is.
+    /// Parses the name of a finished file, or with `.open` at its end of an unfinished one; says
+    /// which it is.
     pub(crate) fn parse_any(file: &str) -> Result<(Self, bool)> {
         match file.strip_suffix(OPEN) {
             Some(file) => Ok((file.parse()?, true)),
@@ -42,7 +44,8 @@ impl FromStr for Name {
     type Err = Error;
 
     fn from_str(file: &str) -> Result<Self> {
-        // Whatever the parts accept (upper case, signs), only the one spelling that we write ourselves passes.
+        // Whatever the parts accept (upper case, signs), only the one spelling that we write
+        // ourselves passes.
         parse(file)
             .filter(|name| name.to_string() == file)
             .ok_or_else(|| Error::Name { file: file.to_owned() })

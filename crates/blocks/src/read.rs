@@ -58,17 +58,19 @@ impl Blocks {
         Writer::new(Arc::clone(&self.shared.store), repository, writer)
     }
 
-    /// All bytes of an item. The segment must hold an item of exactly this extent, and with this hash if one is
-    /// `expected`; then the bytes are hashed as well, unless the item is a piece, whose hash depends on its place.
+    /// All bytes of an item. The segment must hold an item of exactly this extent, and with this
+    /// hash if one is `expected`; then the bytes are hashed as well, unless the item is a piece,
+    /// whose hash depends on its place.
     ///
     /// # Errors
-    /// [`Error::Missing`] when segment or file are not there, [`Error::Damaged`] when anything does not match.
+    /// [`Error::Missing`] when segment or file are not there, [`Error::Damaged`] when anything does
+    /// not match.
     pub async fn read(&self, extent: Extent, expected: Option<Hash>) -> Result<Bytes> {
         self.read_range(extent, expected, 0..extent.length).await
     }
 
-    /// The bytes `range`, counted from the start of the item; checks and errors as in [`Blocks::read`], but that
-    /// bytes are hashed only if the range is the whole item.
+    /// The bytes `range`, counted from the start of the item; checks and errors as in
+    /// [`Blocks::read`], but that bytes are hashed only if the range is the whole item.
     pub async fn read_range(
         &self,
         extent: Extent,

@@ -1,9 +1,9 @@
 //! Writing segments: a buffer fills while the one before it is being written.
 //!
-//! A segment has a single owner. Items come whole ([`Segment::append`]) or streamed ([`Segment::begin`],
-//! [`Segment::write`], then [`Segment::finish`] or [`Segment::abort`]). After an error that is not
-//! [`Error::Misuse`] the segment is lost: every further call fails, and its file is removed. Dropping a segment
-//! removes its file too.
+//! A segment has a single owner. Items come whole ([`Segment::append`]) or streamed
+//! ([`Segment::begin`], [`Segment::write`], then [`Segment::finish`] or [`Segment::abort`]). After
+//! an error that is not [`Error::Misuse`] the segment is lost: every further call fails, and its
+//! file is removed. Dropping a segment removes its file too.
 
 use std::io;
 use std::mem;
@@ -24,8 +24,8 @@ use crate::{Error, ITEMS_MAX, ItemKind, Name, Result, Sink, Store};
 const BUFFER_BYTES: usize = 1 << 20;
 const _: () = assert!(BUFFER_BYTES.is_multiple_of(FRAME_BYTES as usize));
 
-/// Opens segments for one writer and repository, numbered from 0. Clones share the numbering. The caller sees
-/// to it that no two writers of one id ever exist.
+/// Opens segments for one writer and repository, numbered from 0. Clones share the numbering. The
+/// caller sees to it that no two writers of one id ever exist.
 #[derive(Clone)]
 pub struct Writer {
     store: Arc<dyn Store>,
@@ -62,12 +62,15 @@ impl Writer {
     }
 }
 
+/// A write under way: gives the sink back.
+type Writing = JoinHandle<(Box<dyn Sink>, Result<()>)>;
+
 /// An open segment.
 pub struct Segment {
     name: Name,
     /// `None` while `writing` has it, and for good once the segment is lost.
     sink: Option<Box<dyn Sink>>,
-    writing: Option<JoinHandle<(Box<dyn Sink>, Result<()>)>>,
+    writing: Option<Writing>,
     /// The buffer that is being written, to be filled again afterwards.
     written: Option<Bytes>,
     /// The bytes of the file from `base` on, at most [`BUFFER_BYTES`].
@@ -86,8 +89,8 @@ pub struct Segment {
 struct Unfinished {
     kind: ItemKind,
     start: u32,
-    /// Once the buffer with its start has been written: the bytes of its first frame that are not its own. An
-    /// abort goes on from there.
+    /// Once the buffer with its start has been written: the bytes of its first frame that are not
+    /// its own. An abort goes on from there.
     frame_head: Option<Vec<u8>>,
 }
 
@@ -135,12 +138,14 @@ impl Segment {
         self.len() >= SEGMENT_BYTES || self.items >= ITEMS_MAX
     }
 
-    /// Where the next byte goes, from the start of the file. [`Segment::check_room`] keeps it within 32 bits.
+    /// Where the next byte goes, from the start of the file. [`Segment::check_room`] keeps it
+    /// within 32 bits.
     fn position(&self) -> u32 {
         self.base + self.buffer.len() as u32
     }
 
-    /// Writes a whole item. `hash` is what [`ItemKind`] says of its kind; it is recorded, not checked.
+    /// Writes a whole item. `hash` is what [`ItemKind`] says of its kind; it is recorded, not
+    /// checked.
     pub async fn append(&mut self, kind: ItemKind, bytes: &[u8], hash: Hash) -> Result<Extent> {
         self.start(kind)?;
         let written = self.write(bytes).await.and_then(|()| self.end(hash));
@@ -172,7 +177,8 @@ impl Segment {
         }
     }
 
-    /// Ends the item that has begun. `hash` is what [`ItemKind`] says of its kind; it is recorded, not checked.
+    /// Ends the item that has begun. `hash` is what [`ItemKind`] says of its kind; it is recorded,
+    /// not checked.
     pub async fn finish(&mut self, hash: Hash) -> Result<Extent> {
         self.end(hash)
     }
@@ -182,7 +188,8 @@ impl Segment {
         self.rewind()
     }
 
-    /// Writes directory and trailer and makes the segment durable and visible. After an error there is no file.
+    /// Writes directory and trailer and makes the segment durable and visible. After an error there
+    /// is no file.
     pub async fn seal(mut self) -> Result<SegmentRecord> {
         if self.unfinished.is_some() {
             return Err(Error::Misuse { what: "sealed with an unfinished item" });
@@ -265,7 +272,8 @@ impl Segment {
         Ok(())
     }
 
-    /// Hands the full buffer to the store and goes on with the other one, which has been written by then.
+    /// Hands the full buffer to the store and goes on with the other one, which has been written by
+    /// then.
     async fn flush(&mut self) -> Result<()> {
         self.settle().await?;
         let mut sink = self.sink.take().ok_or_else(|| self.lost())?;

@@ -8,23 +8,27 @@ use model::{SegmentId, SegmentRecord};
 
 use crate::{Name, Result};
 
-/// Where segment files rest. Files are named as [`Name`] displays; every other name is [`crate::Error::Name`].
+/// Where segment files rest. Files are named as [`Name`] displays; every other name is
+/// [`crate::Error::Name`].
 #[async_trait]
 pub trait Store: Send + Sync + 'static {
-    /// Starts a file that must not exist, finished or not. Nobody can read it before [`Sink::finish`].
+    /// Starts a file that must not exist, finished or not. Nobody can read it before
+    /// [`Sink::finish`].
     async fn create(&self, file: &str) -> Result<Box<dyn Sink>>;
 
-    /// Exactly the bytes `range` of a finished file. A file that ends before is [`crate::Error::Damaged`].
+    /// Exactly the bytes `range` of a finished file. A file that ends before is
+    /// [`crate::Error::Damaged`].
     async fn read(&self, file: &str, range: Range<u64>) -> Result<Bytes>;
 
     /// Bytes of a finished file, as the store has it now.
     async fn length(&self, file: &str) -> Result<u64>;
 
-    /// Every segment file, those included that a dead writer left unfinished, ascending by name. Files that are
-    /// not ours are left out.
+    /// Every segment file, those included that a dead writer left unfinished, ascending by name.
+    /// Files that are not ours are left out.
     async fn list(&self) -> Result<Vec<StoredFile>>;
 
-    /// Removes a file, finished or not (its name ends in `.open`), durably. One that is not there is no error.
+    /// Removes a file, finished or not (its name ends in `.open`), durably. One that is not there
+    /// is no error.
     async fn delete(&self, file: &str) -> Result<()>;
 }
 
@@ -34,7 +38,8 @@ pub trait Sink: Send {
     /// Writes all of `bytes` at `offset`; may overwrite, may leave a gap to be written later.
     async fn write_at(&mut self, offset: u64, bytes: Bytes) -> Result<()>;
 
-    /// Cuts the file to `length` bytes, makes it durable and visible. After an error there is no file.
+    /// Cuts the file to `length` bytes, makes it durable and visible. After an error there is no
+    /// file.
     async fn finish(self: Box<Self>, length: u64) -> Result<()>;
 }
 

@@ -21,15 +21,17 @@ pub struct Damage {
     pub file: String,
     /// What is wrong, and where.
     pub what: String,
-    /// Nothing in the segment can be read; `items` is then empty, because nothing says what they were.
+    /// Nothing in the segment can be read; `items` is then empty, because nothing says what they
+    /// were.
     pub whole: bool,
     /// The items that cannot be read, whole or in part. None, if the damage lies outside of all.
     pub items: Vec<(Extent, ItemKind)>,
 }
 
 impl Blocks {
-    /// Reads the whole file of a segment, past all caches, and checks every byte: header, trailer, directory, the
-    /// checksum of every frame, the hash of every item but pieces. Empty when the segment is sound.
+    /// Reads the whole file of a segment, past all caches, and checks every byte: header, trailer,
+    /// directory, the checksum of every frame, the hash of every item but pieces. Empty when the
+    /// segment is sound.
     ///
     /// # Errors
     /// [`Error::Io`] and [`Error::Version`], when it could not be checked.
