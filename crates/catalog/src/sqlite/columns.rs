@@ -1,0 +1,90 @@
+//! How values lie in columns, beyond what the database's own types do.
+
+use std::collections::BTreeMap;
+use std::str::FromStr;
+
+use model::{CommitId, Extent, Hash, IdError, SegmentId, Timestamp, WriterId};
+use rusqlite::Row;
+use rusqlite::types::Type;
+use uuid::Uuid;
+
+type Result<T> = rusqlite::Result<T>;
+
+/// Bytes of an extent in a column.
+pub(super) const EXTENT_BYTES: usize = 20;
+
+/// A column that does not hold what it must.
+pub(super) fn undecodable(
+    row: &Row<'_>,
+    column: &str,
+    error: impl std::error::Error + Send + Sync + 'static,
+) -> rusqlite::Error {
+    let index = row.as_ref().column_index(column).unwrap_or(usize::MAX);
+    rusqlite::Error::FromSqlConversionFailure(index, Type::Text, Box::new(error))
+}
+
+/// An id.
+pub(super) fn uuid(row: &Row<'_>, column: &str) -> Result<Uuid> {
+    Ok(Uuid::from_bytes(row.get(column)?))
+}
+
+/// A time.
+pub(super) fn time(row: &Row<'_>, column: &str) -> Result<Timestamp> {
+    Ok(Timestamp(row.get(column)?))
+}
+
+/// A time that may be missing.
+pub(super) fn time_if_any(row: &Row<'_>, column: &str) -> Result<Option<Timestamp>> {
+    Ok(row.get::<_, Option<i64>>(column)?.map(Timestamp))
+}
+
+/// A hash.
+pub(super) fn hash(row: &Row<'_>, column: &str) -> Result<Hash> {
+    Ok(Hash(row.get(column)?))
+}
+
+/// A commit's id that may be missing.
+pub(super) fn commit_if_any(row: &Row<'_>, column: &str) -> Result<Option<CommitId>> {
+    Ok(row.get::<_, Option<[u8; 32]>>(column)?.map(CommitId))
+}
+
+/// A count.
+pub(super) fn count(row: &Row<'_>, column: &str) -> Result<u64> {
+    let value: i64 = row.get(column)?;
+    u64::try_from(value).map_err(|error| undecodable(row, column, error))
+}
+
+/// A count for a column. Columns end at 2^63 - 1, which nothing that is counted reaches.
+pub(super) fn of_count(count: u64) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
+}
+
+/// One of a set of names.
+pub(super) fn name<T: FromStr<Err = IdError>>(row: &Row<'_>, column: &str) -> Result<T> {
+    let text = row.get_ref(column)?.as_str().map_err(|error| undecodable(row, column, error))?;
+    text.parse().map_err(|error| undecodable(row, column, error))
+}
+
+/// Key-value pairs: a JSON object.
+pub(super) fn pairs(row: &Row<'_>, column: &str) -> Result<BTreeMap<String, String>> {
+    let text = row.get_ref(column)?.as_str().map_err(|error| undecodable(row, column, error))?;
+    serde_json::from_str(text).map_err(|error| undecodable(row, column, error))
+}
+
+/// An extent: writer (8 bytes), number, offset and length (4 each), big-endian.
+pub(super) fn extent(bytes: [u8; EXTENT_BYTES]) -> Extent {
+    let part =
+        |at: usize| u32::from_be_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]]);
+    let writer = WriterId(u64::from(part(0)) << 32 | u64::from(part(4)));
+    Extent { segment: SegmentId { writer, number: part(8) }, offset: part(12), length: part(16) }
+}
+
+/// The other way round.
+pub(super) fn of_extent(extent: Extent) -> [u8; EXTENT_BYTES] {
+    let mut bytes = [0; EXTENT_BYTES];
+    bytes[..8].copy_from_slice(&extent.segment.writer.0.to_be_bytes());
+    bytes[8..12].copy_from_slice(&extent.segment.number.to_be_bytes());
+    bytes[12..16].copy_from_slice(&extent.offset.to_be_bytes());
+    bytes[16..].copy_from_slice(&extent.length.to_be_bytes());
+    bytes
+}

@@ -1,0 +1,202 @@
+//! Commits, segments, and the database as a whole.
+
+use model::{
+    Commit, CommitId, JobId, RepositoryId, Root, SegmentId, SegmentRecord, UserId, WriterId,
+};
+use rusqlite::{Connection, Row, named_params, params};
+
+use super::columns::{
+    EXTENT_BYTES, commit_if_any, count, extent, hash, of_count, of_extent, pairs, time,
+    time_if_any, uuid,
+};
+use super::migrations;
+use super::query::{all, change, exists, one};
+use crate::{Error, Result, StoreInfo};
+
+/// Hex digits of a commit's id.
+const ID_DIGITS: usize = 64;
+
+pub(super) fn store_info(db: &Connection) -> Result<StoreInfo> {
+    let id = one(db, "SELECT value FROM meta WHERE key = 'store'", [], |row| row.get(0))?;
+    let id = id.ok_or_else(|| Error::Damaged { what: "the store has no id".to_owned() })?;
+    Ok(StoreInfo { id, version: migrations::version(db)? })
+}
+
+pub(super) fn ping(db: &Connection) -> Result<()> {
+    exists(db, "SELECT 1 FROM meta", []).map(|_| ())
+}
+
+pub(super) fn integrity(db: &Connection) -> Result<Vec<String>> {
+    let mut found = all(db, "PRAGMA integrity_check", [], |row| row.get::<_, String>(0))?;
+    found.retain(|line| line != "ok");
+    found.extend(all(db, "PRAGMA foreign_key_check", [], |row| {
+        let (table, parent): (String, String) = (row.get("table")?, row.get("parent")?);
+        Ok(format!("a row of {table} refers to a row of {parent} that is not there"))
+    })?);
+    Ok(found)
+}
+
+pub(super) fn commit(
+    db: &Connection,
+    repository: RepositoryId,
+    id: CommitId,
+) -> Result<Option<Commit>> {
+    let sql = "SELECT * FROM commits WHERE repository = ?1 AND id = ?2";
+    one(db, sql, params![repository.0.as_bytes(), id.0], decode)
+}
+
+pub(super) fn by_prefix(
+    db: &Connection,
+    repository: RepositoryId,
+    prefix: &str,
+) -> Result<Vec<Commit>> {
+    let padded = |digit: &str| {
+        let padding = digit.repeat(ID_DIGITS.saturating_sub(prefix.len()));
+        format!("{prefix}{padding}").parse::<CommitId>().ok()
+    };
+    let (Some(first), Some(last)) = (padded("0"), padded("f")) else { return Ok(Vec::new()) };
+    all(
+        db,
+        "SELECT * FROM commits WHERE repository = ?1 AND id BETWEEN ?2 AND ?3 LIMIT 2",
+        params![repository.0.as_bytes(), first.0, last.0],
+        decode,
+    )
+}
+
+pub(super) fn log(
+    db: &Connection,
+    repository: RepositoryId,
+    from: CommitId,
+    limit: usize,
+) -> Result<Vec<Commit>> {
+    let mut commits = Vec::new();
+    let mut next = Some(from);
+    while let Some(id) = next.filter(|_| commits.len() < limit)
+        && let Some(found) = commit(db, repository, id)?
+    {
+        next = found.parent;
+        commits.push(found);
+    }
+    Ok(commits)
+}
+
+/// Stores the commit that `job` made.
+pub(super) fn insert(db: &Connection, commit: &Commit, job: JobId) -> Result<()> {
+    let metadata = serde_json::to_string(&commit.metadata).expect("texts can always be JSON");
+    change(
+        db,
+        "INSERT INTO commits (repository, id, parent, root_page, root_level, root_hash,
+            root_entries, root_bytes, message, committer, committer_name, created_at, metadata, job)
+         VALUES (:repository, :id, :parent, :root_page, :root_level, :root_hash,
+            :root_entries, :root_bytes, :message, :committer, :committer_name, :created_at,
+            :metadata, :job)",
+        named_params! {
+            ":repository": commit.repository.0.as_bytes(),
+            ":id": commit.id.0,
+            ":parent": commit.parent.map(|id| id.0),
+            ":root_page": commit.root.page.map(of_extent),
+            ":root_level": commit.root.level,
+            ":root_hash": commit.root.hash.0,
+            ":root_entries": of_count(commit.root.entries),
+            ":root_bytes": of_count(commit.root.bytes),
+            ":message": commit.message,
+            ":committer": commit.committer.0.as_bytes(),
+            ":committer_name": commit.committer_name,
+            ":created_at": commit.created_at.0,
+            ":metadata": metadata,
+            ":job": job.0.as_bytes(),
+        },
+    )
+    .map_err(|error| error.or_conflict("a commit of this import or at this place"))?;
+    Ok(())
+}
+
+/// Makes `commit` the head; the one before it is superseded.
+pub(super) fn move_head(db: &Connection, commit: &Commit) -> Result<()> {
+    if let Some(parent) = commit.parent {
+        change(
+            db,
+            "UPDATE commits SET superseded_at = ?3 WHERE repository = ?1 AND id = ?2",
+            params![commit.repository.0.as_bytes(), parent.0, commit.created_at.0],
+        )?;
+    }
+    change(
+        db,
+        "UPDATE repositories SET head = ?2 WHERE id = ?1",
+        params![commit.repository.0.as_bytes(), commit.id.0],
+    )?;
+    Ok(())
+}
+
+pub(super) fn segment(db: &Connection, id: SegmentId) -> Result<Option<SegmentRecord>> {
+    let sql = "SELECT * FROM segments WHERE writer = ?1 AND number = ?2";
+    one(db, sql, params![of_count(id.writer.0), id.number], decode_segment)
+}
+
+pub(super) fn segments(
+    db: &Connection,
+    after: Option<SegmentId>,
+    limit: usize,
+) -> Result<Vec<SegmentRecord>> {
+    let (writer, number) =
+        after.map_or((-1, 0), |id| (of_count(id.writer.0), i64::from(id.number)));
+    all(
+        db,
+        "SELECT * FROM segments WHERE (writer, number) > (?1, ?2)
+         ORDER BY writer, number LIMIT ?3",
+        params![writer, number, of_count(limit as u64)],
+        decode_segment,
+    )
+}
+
+pub(super) fn insert_segments(db: &Connection, segments: &[SegmentRecord]) -> Result<()> {
+    for segment in segments {
+        change(
+            db,
+            "INSERT INTO segments (writer, number, repository, file, length, directory)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+            params![
+                of_count(segment.id.writer.0),
+                segment.id.number,
+                segment.repository.0.as_bytes(),
+                segment.file,
+                of_count(segment.length),
+                segment.directory.0
+            ],
+        )
+        .map_err(|error| error.or_conflict("a segment with this number"))?;
+    }
+    Ok(())
+}
+
+fn decode_segment(row: &Row<'_>) -> rusqlite::Result<SegmentRecord> {
+    Ok(SegmentRecord {
+        id: SegmentId { writer: WriterId(count(row, "writer")?), number: row.get("number")? },
+        repository: RepositoryId(uuid(row, "repository")?),
+        file: row.get("file")?,
+        length: count(row, "length")?,
+        directory: hash(row, "directory")?,
+    })
+}
+
+fn decode(row: &Row<'_>) -> rusqlite::Result<Commit> {
+    let id: [u8; 32] = row.get("id")?;
+    Ok(Commit {
+        id: CommitId(id),
+        repository: RepositoryId(uuid(row, "repository")?),
+        parent: commit_if_any(row, "parent")?,
+        root: Root {
+            page: row.get::<_, Option<[u8; EXTENT_BYTES]>>("root_page")?.map(extent),
+            level: row.get("root_level")?,
+            hash: hash(row, "root_hash")?,
+            entries: count(row, "root_entries")?,
+            bytes: count(row, "root_bytes")?,
+        },
+        message: row.get("message")?,
+        committer: UserId(uuid(row, "committer")?),
+        committer_name: row.get("committer_name")?,
+        created_at: time(row, "created_at")?,
+        metadata: pairs(row, "metadata")?,
+        superseded_at: time_if_any(row, "superseded_at")?,
+    })
+}

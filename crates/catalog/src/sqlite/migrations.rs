@@ -1,0 +1,45 @@
+//! Brings a database to the present version of the schema: numbered steps, each run once, all in
+//! one exclusive transaction. The version is `PRAGMA user_version`.
+
+use model::Entropy;
+use rusqlite::{Connection, TransactionBehavior, params};
+
+use crate::{Error, Result};
+
+/// Step `n` leads from version `n` to `n + 1`. Published steps never change.
+const STEPS: &[&str] = &[include_str!("../../migrations/sqlite/0001_initial.sql")];
+const VERSION: u32 = STEPS.len() as u32;
+
+/// Runs the steps that `connection` lacks and gives a new store its id.
+pub(super) fn migrate(connection: &mut Connection, entropy: &dyn Entropy) -> Result<()> {
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Exclusive)?;
+    let found = version(&transaction)?;
+    if found > VERSION {
+        return Err(Error::NewerVersion { found, known: VERSION });
+    }
+    for step in &STEPS[found as usize..] {
+        transaction.execute_batch(step)?;
+    }
+    if found < VERSION {
+        transaction.pragma_update(None, "user_version", VERSION)?;
+    }
+    if found == 0 {
+        let id = entropy.uuid().to_string();
+        transaction.execute("INSERT INTO meta (key, value) VALUES ('store', ?1)", params![id])?;
+    }
+    Ok(transaction.commit()?)
+}
+
+/// Whether `connection` can be read as it is.
+pub(super) fn check(connection: &Connection) -> Result<()> {
+    match version(connection)? {
+        VERSION => Ok(()),
+        found if found > VERSION => Err(Error::NewerVersion { found, known: VERSION }),
+        found => Err(Error::OlderVersion { found, known: VERSION }),
+    }
+}
+
+/// The version of the schema; 0 for an empty database.
+pub(super) fn version(connection: &Connection) -> Result<u32> {
+    Ok(connection.pragma_query_value(None, "user_version", |row| row.get(0))?)
+}

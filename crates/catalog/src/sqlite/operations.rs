@@ -1,0 +1,375 @@
+//! The operations of the trait: each takes what it needs along to a database thread.
+
+use async_trait::async_trait;
+use model::{
+    ApiKey, ApiKeyId, Commit, CommitId, Connector, ConnectorId, Import, JobId, JobStatus, Member,
+    NewApiKey, Organization, OrganizationId, Page, PageRequest, Repository, RepositoryId, Role,
+    SegmentId, SegmentRecord, Timestamp, User, UserId, WriterId,
+};
+
+use super::claims::Progress;
+use super::{Sqlite, accounts, claims, commits, connectors, imports, organizations, repositories};
+use crate::{
+    Catalog, Checkpoint, Claim, ClaimKey, Finish, Finished, NamedRepository, NewUser, Result,
+    Standing, StoreInfo,
+};
+
+#[async_trait]
+impl Catalog for Sqlite {
+    async fn store_info(&self) -> Result<StoreInfo> {
+        self.read(commits::store_info).await
+    }
+
+    async fn ping(&self) -> Result<()> {
+        self.read(commits::ping).await
+    }
+
+    // Users and keys.
+
+    async fn bootstrap(&self, admin: &NewUser, key: &NewApiKey) -> Result<bool> {
+        let admin = admin.clone();
+        let key = key.clone();
+        self.write(move |db| accounts::bootstrap(db, &admin, &key)).await
+    }
+
+    async fn create_user(&self, user: &NewUser) -> Result<()> {
+        let user = user.clone();
+        self.write(move |db| accounts::create_user(db, &user)).await
+    }
+
+    async fn user_by_login(&self, login: &str) -> Result<Option<NewUser>> {
+        let login = login.to_owned();
+        self.read(move |db| accounts::user_by_login(db, &login)).await
+    }
+
+    async fn user(&self, id: UserId) -> Result<Option<User>> {
+        self.read(move |db| accounts::user(db, id)).await
+    }
+
+    async fn create_api_key(&self, key: &NewApiKey) -> Result<()> {
+        let key = key.clone();
+        self.write(move |db| accounts::create_api_key(db, &key)).await
+    }
+
+    async fn api_keys(&self, user: UserId) -> Result<Vec<ApiKey>> {
+        self.read(move |db| accounts::api_keys(db, user)).await
+    }
+
+    async fn revoke_api_key(&self, user: UserId, key: ApiKeyId, now: Timestamp) -> Result<bool> {
+        self.write(move |db| accounts::revoke_api_key(db, user, key, now)).await
+    }
+
+    async fn user_by_token(&self, token_hash: [u8; 32], now: Timestamp) -> Result<Option<User>> {
+        let found = self.read(move |db| accounts::user_by_token(db, token_hash, now)).await?;
+        let Some((user, is_due)) = found else { return Ok(None) };
+        if is_due
+            && let Err(error) =
+                self.write(move |db| accounts::record_use(db, token_hash, now)).await
+        {
+            // A full disk must not keep anybody from reading.
+            tracing::warn!(%error, "the use of an API key could not be recorded");
+        }
+        Ok(Some(user))
+    }
+
+    // Organizations.
+
+    async fn create_organization(&self, organization: &Organization, owner: UserId) -> Result<()> {
+        let organization = organization.clone();
+        self.write(move |db| organizations::create(db, &organization, owner)).await
+    }
+
+    async fn organization(
+        &self,
+        name: &str,
+        viewer: UserId,
+    ) -> Result<Option<(Organization, Role)>> {
+        let name = name.to_owned();
+        self.read(move |db| organizations::organization(db, &name, viewer)).await
+    }
+
+    async fn organizations_of(&self, user: UserId) -> Result<Vec<Organization>> {
+        self.read(move |db| organizations::organizations_of(db, user)).await
+    }
+
+    async fn organization_name_taken(&self, name: &str) -> Result<bool> {
+        let name = name.to_owned();
+        self.read(move |db| organizations::is_name_taken(db, &name)).await
+    }
+
+    async fn delete_organization(&self, id: OrganizationId, now: Timestamp) -> Result<bool> {
+        self.wipe(move |db| organizations::delete(db, id, now)).await
+    }
+
+    async fn members(&self, organization: OrganizationId) -> Result<Vec<Member>> {
+        self.read(move |db| organizations::members(db, organization)).await
+    }
+
+    async fn add_member(
+        &self,
+        organization: OrganizationId,
+        user: UserId,
+        role: Role,
+        now: Timestamp,
+    ) -> Result<()> {
+        self.write(move |db| organizations::add_member(db, organization, user, role, now)).await
+    }
+
+    async fn remove_member(&self, organization: OrganizationId, user: UserId) -> Result<bool> {
+        self.write(move |db| organizations::remove_member(db, organization, user)).await
+    }
+
+    // Repositories.
+
+    async fn create_repository(&self, repository: &Repository) -> Result<()> {
+        let repository = repository.clone();
+        self.write(move |db| repositories::create(db, &repository)).await
+    }
+
+    async fn repository(
+        &self,
+        organization: OrganizationId,
+        name: &str,
+    ) -> Result<Option<Repository>> {
+        let name = name.to_owned();
+        self.read(move |db| repositories::repository(db, organization, &name)).await
+    }
+
+    async fn repository_by_id(&self, id: RepositoryId) -> Result<Option<Repository>> {
+        self.read(move |db| repositories::by_id(db, id)).await
+    }
+
+    async fn repositories(
+        &self,
+        organization: OrganizationId,
+        page: &PageRequest,
+    ) -> Result<Page<NamedRepository>> {
+        let page = page.clone();
+        self.read(move |db| repositories::of_organization(db, organization, &page)).await
+    }
+
+    async fn repositories_of(
+        &self,
+        user: UserId,
+        page: &PageRequest,
+    ) -> Result<Page<NamedRepository>> {
+        let page = page.clone();
+        self.read(move |db| repositories::of_user(db, user, &page)).await
+    }
+
+    async fn update_repository(&self, repository: &Repository) -> Result<bool> {
+        let repository = repository.clone();
+        self.write(move |db| repositories::update(db, &repository)).await
+    }
+
+    async fn delete_repository(&self, id: RepositoryId, now: Timestamp) -> Result<bool> {
+        self.write(move |db| repositories::delete(db, id, now)).await
+    }
+
+    // Connectors.
+
+    async fn create_connector(&self, connector: &Connector, sealed: &str) -> Result<()> {
+        let connector = connector.clone();
+        let sealed = sealed.to_owned();
+        self.write(move |db| connectors::create(db, &connector, &sealed)).await
+    }
+
+    async fn connectors(&self, organization: OrganizationId) -> Result<Vec<Connector>> {
+        self.read(move |db| connectors::of_organization(db, organization)).await
+    }
+
+    async fn connector(
+        &self,
+        organization: OrganizationId,
+        id: ConnectorId,
+    ) -> Result<Option<Connector>> {
+        self.read(move |db| connectors::connector(db, organization, id)).await
+    }
+
+    async fn sealed_config(&self, id: ConnectorId) -> Result<Option<String>> {
+        self.read(move |db| connectors::sealed_config(db, id)).await
+    }
+
+    async fn set_connector_disabled(
+        &self,
+        organization: OrganizationId,
+        id: ConnectorId,
+        disabled: bool,
+    ) -> Result<bool> {
+        self.write(move |db| connectors::set_disabled(db, organization, id, disabled)).await
+    }
+
+    async fn delete_connector(
+        &self,
+        organization: OrganizationId,
+        id: ConnectorId,
+        now: Timestamp,
+    ) -> Result<bool> {
+        self.wipe(move |db| connectors::delete(db, organization, id, now)).await
+    }
+
+    async fn attach(
+        &self,
+        repository: RepositoryId,
+        connector: ConnectorId,
+        now: Timestamp,
+    ) -> Result<()> {
+        self.write(move |db| connectors::attach(db, repository, connector, now)).await
+    }
+
+    async fn attached(&self, repository: RepositoryId) -> Result<Vec<Connector>> {
+        self.read(move |db| connectors::attached(db, repository)).await
+    }
+
+    async fn detach(&self, repository: RepositoryId, connector: ConnectorId) -> Result<bool> {
+        self.write(move |db| connectors::detach(db, repository, connector)).await
+    }
+
+    // Commits and segments.
+
+    async fn commit(&self, repository: RepositoryId, id: CommitId) -> Result<Option<Commit>> {
+        self.read(move |db| commits::commit(db, repository, id)).await
+    }
+
+    async fn commits_by_prefix(
+        &self,
+        repository: RepositoryId,
+        prefix: &str,
+    ) -> Result<Vec<Commit>> {
+        let prefix = prefix.to_owned();
+        self.read(move |db| commits::by_prefix(db, repository, &prefix)).await
+    }
+
+    async fn log(
+        &self,
+        repository: RepositoryId,
+        from: CommitId,
+        limit: usize,
+    ) -> Result<Vec<Commit>> {
+        self.read(move |db| commits::log(db, repository, from, limit)).await
+    }
+
+    async fn segment(&self, id: SegmentId) -> Result<Option<SegmentRecord>> {
+        self.read(move |db| commits::segment(db, id)).await
+    }
+
+    async fn segments(&self, after: Option<SegmentId>, limit: usize) -> Result<Vec<SegmentRecord>> {
+        self.read(move |db| commits::segments(db, after, limit)).await
+    }
+
+    async fn all_repositories(&self) -> Result<Vec<Repository>> {
+        self.read(repositories::everything).await
+    }
+
+    async fn integrity(&self) -> Result<Vec<String>> {
+        self.read(commits::integrity).await
+    }
+
+    async fn live_writers(&self) -> Result<Vec<WriterId>> {
+        self.read(claims::live_writers).await
+    }
+
+    // Imports.
+
+    async fn create_import(
+        &self,
+        import: &Import,
+        idempotency: Option<(&str, Timestamp)>,
+    ) -> Result<JobId> {
+        let import = import.clone();
+        let key = idempotency.map(|(key, since)| (key.to_owned(), since));
+        self.write(move |db| {
+            imports::create(db, &import, key.as_ref().map(|(key, since)| (&**key, *since)))
+        })
+        .await
+    }
+
+    async fn import(&self, repository: RepositoryId, id: JobId) -> Result<Option<Import>> {
+        self.read(move |db| imports::import(db, repository, id)).await
+    }
+
+    async fn claim_import(
+        &self,
+        owner: &str,
+        lease_ms: i64,
+        attempts_max: u32,
+        now: Timestamp,
+    ) -> Result<Option<Claim>> {
+        let owner = owner.to_owned();
+        self.write(move |db| claims::claim(db, &owner, lease_ms, attempts_max, now)).await
+    }
+
+    async fn void_leases(&self) -> Result<()> {
+        self.write(claims::void_leases).await
+    }
+
+    async fn heartbeat(
+        &self,
+        claim: ClaimKey,
+        lease_ms: i64,
+        objects_imported: u64,
+        objects_missing: u64,
+        bytes_imported: u64,
+        now: Timestamp,
+    ) -> Result<Standing> {
+        let progress = Progress { objects_imported, objects_missing, bytes_imported };
+        self.write(move |db| claims::heartbeat(db, claim, lease_ms, &progress, now)).await
+    }
+
+    async fn checkpoint(
+        &self,
+        claim: ClaimKey,
+        checkpoint: &Checkpoint,
+        now: Timestamp,
+    ) -> Result<()> {
+        let checkpoint = checkpoint.clone();
+        self.write(move |db| claims::checkpoint(db, claim, &checkpoint, now)).await
+    }
+
+    async fn finish_import(
+        &self,
+        claim: ClaimKey,
+        finish: &Finish,
+        now: Timestamp,
+    ) -> Result<Finished> {
+        let finish = finish.clone();
+        self.write(move |db| claims::finish(db, claim, &finish, now)).await
+    }
+
+    async fn end_import(
+        &self,
+        claim: ClaimKey,
+        status: JobStatus,
+        error: Option<&str>,
+        now: Timestamp,
+    ) -> Result<bool> {
+        let error = error.map(str::to_owned);
+        self.write(move |db| claims::end_claimed(db, claim, status, error.as_deref(), now)).await
+    }
+
+    async fn release_import(&self, claim: ClaimKey, now: Timestamp) -> Result<bool> {
+        self.write(move |db| claims::release(db, claim, now)).await
+    }
+
+    async fn cancel_import(
+        &self,
+        repository: RepositoryId,
+        id: JobId,
+        now: Timestamp,
+    ) -> Result<Option<Import>> {
+        self.write(move |db| imports::cancel(db, repository, id, now)).await
+    }
+
+    async fn retry_import(
+        &self,
+        repository: RepositoryId,
+        id: JobId,
+        now: Timestamp,
+    ) -> Result<Option<Import>> {
+        self.write(move |db| imports::retry(db, repository, id, now)).await
+    }
+
+    async fn expire_checkpoints(&self, before: Timestamp) -> Result<u64> {
+        self.write(move |db| imports::expire_checkpoints(db, before)).await
+    }
+}

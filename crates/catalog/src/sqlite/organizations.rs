@@ -1,0 +1,157 @@
+//! Organizations and their members.
+
+use model::{Member, Organization, OrganizationId, Role, Timestamp, UserId};
+use rusqlite::types::Type;
+use rusqlite::{Connection, Row, params};
+
+use super::accounts::decode_user;
+use super::columns::{time, uuid};
+use super::query::{all, change, exists, one};
+use super::{connectors, repositories};
+use crate::{Error, Result};
+
+pub(super) fn create(db: &Connection, new: &Organization, owner: UserId) -> Result<()> {
+    change(
+        db,
+        "INSERT INTO organizations (id, name, display_name, created_at) VALUES (?1, ?2, ?3, ?4)",
+        params![new.id.0.as_bytes(), new.name, new.display_name, new.created_at.0],
+    )
+    .map_err(|error| error.or_conflict("an organization with this name"))?;
+    insert_member(db, new.id, owner, Role::Owner, new.created_at)
+}
+
+pub(super) fn organization(
+    db: &Connection,
+    name: &str,
+    viewer: UserId,
+) -> Result<Option<(Organization, Role)>> {
+    one(
+        db,
+        "SELECT organizations.*, role FROM organizations
+         JOIN members ON members.organization = organizations.id
+         WHERE name = ?1 AND user = ?2 AND deleted_at IS NULL",
+        params![name, viewer.0.as_bytes()],
+        |row| Ok((decode(row)?, decode_role(row)?)),
+    )
+}
+
+pub(super) fn organizations_of(db: &Connection, user: UserId) -> Result<Vec<Organization>> {
+    all(
+        db,
+        "SELECT organizations.* FROM members
+         JOIN organizations ON organizations.id = members.organization
+         WHERE user = ?1 AND deleted_at IS NULL ORDER BY name",
+        [user.0.as_bytes()],
+        decode,
+    )
+}
+
+pub(super) fn is_name_taken(db: &Connection, name: &str) -> Result<bool> {
+    exists(db, "SELECT 1 FROM organizations WHERE name = ?1 AND deleted_at IS NULL", [name])
+}
+
+/// `NotFound` unless it is there and not deleted.
+pub(super) fn require(db: &Connection, id: OrganizationId) -> Result<()> {
+    let sql = "SELECT 1 FROM organizations WHERE id = ?1 AND deleted_at IS NULL";
+    match exists(db, sql, [id.0.as_bytes()])? {
+        true => Ok(()),
+        false => Err(Error::NotFound { what: "the organization" }),
+    }
+}
+
+pub(super) fn delete(db: &Connection, id: OrganizationId, now: Timestamp) -> Result<bool> {
+    let changed = change(
+        db,
+        "UPDATE organizations SET deleted_at = ?2 WHERE id = ?1 AND deleted_at IS NULL",
+        params![id.0.as_bytes(), now.0],
+    )?;
+    if changed > 0 {
+        connectors::delete_all(db, id, now)?;
+        repositories::delete_all(db, id, now)?;
+    }
+    Ok(changed > 0)
+}
+
+pub(super) fn members(db: &Connection, organization: OrganizationId) -> Result<Vec<Member>> {
+    all(
+        db,
+        "SELECT users.*, role, joined_at FROM members JOIN users ON users.id = members.user
+         WHERE organization = ?1 ORDER BY username",
+        [organization.0.as_bytes()],
+        |row| {
+            Ok(Member {
+                user: decode_user(row)?,
+                role: decode_role(row)?,
+                joined_at: time(row, "joined_at")?,
+            })
+        },
+    )
+}
+
+pub(super) fn add_member(
+    db: &Connection,
+    organization: OrganizationId,
+    user: UserId,
+    role: Role,
+    now: Timestamp,
+) -> Result<()> {
+    require(db, organization)?;
+    insert_member(db, organization, user, role, now)
+}
+
+fn insert_member(
+    db: &Connection,
+    organization: OrganizationId,
+    user: UserId,
+    role: Role,
+    now: Timestamp,
+) -> Result<()> {
+    change(
+        db,
+        "INSERT INTO members (organization, user, role, joined_at) VALUES (?1, ?2, ?3, ?4)",
+        params![organization.0.as_bytes(), user.0.as_bytes(), role_name(role), now.0],
+    )
+    .map_err(|error| error.or_conflict("this member"))?;
+    Ok(())
+}
+
+pub(super) fn remove_member(
+    db: &Connection,
+    organization: OrganizationId,
+    user: UserId,
+) -> Result<bool> {
+    let changed = change(
+        db,
+        "DELETE FROM members WHERE organization = ?1 AND user = ?2",
+        params![organization.0.as_bytes(), user.0.as_bytes()],
+    )?;
+    let sql = "SELECT 1 FROM members WHERE organization = ?1 AND role = 'owner'";
+    if changed > 0 && !exists(db, sql, [organization.0.as_bytes()])? {
+        return Err(Error::Conflict { what: "only one owner" });
+    }
+    Ok(changed > 0)
+}
+
+fn decode(row: &Row<'_>) -> rusqlite::Result<Organization> {
+    Ok(Organization {
+        id: OrganizationId(uuid(row, "id")?),
+        name: row.get("name")?,
+        display_name: row.get("display_name")?,
+        created_at: time(row, "created_at")?,
+    })
+}
+
+const fn role_name(role: Role) -> &'static str {
+    match role {
+        Role::Owner => "owner",
+        Role::Member => "member",
+    }
+}
+
+fn decode_role(row: &Row<'_>) -> rusqlite::Result<Role> {
+    let text: String = row.get("role")?;
+    [Role::Owner, Role::Member].into_iter().find(|role| role_name(*role) == text).ok_or_else(|| {
+        let index = row.as_ref().column_index("role").unwrap_or(usize::MAX);
+        rusqlite::Error::InvalidColumnType(index, "role".to_owned(), Type::Text)
+    })
+}
