@@ -1,0 +1,165 @@
+//! The one map from what went wrong to a status, headers and the error envelope.
+//!
+//! A failure travels as a response extension to [`crate::middleware`], which alone knows the request id: it logs the
+//! cause and writes the body. So a failure looks the same wherever it arose.
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::response::{IntoResponse, Response};
+use engine::Kind;
+use http::header::{
+    CONNECTION, CONTENT_RANGE, HeaderName, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE,
+};
+use http::{HeaderMap, StatusCode};
+
+/// Seconds after which a locked account may be tried again.
+const LOCKED_RETRY_S: u32 = 900;
+/// Seconds after which a busy server may be asked again.
+const BUSY_RETRY_S: u32 = 5;
+
+/// The result of a handler.
+pub(crate) type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// What a client is told instead of a result.
+#[derive(Debug)]
+pub(crate) enum Error {
+    /// The engine refused or failed.
+    Engine(engine::Error),
+    /// There is no such route.
+    NoRoute,
+    /// The route exists, but not for this method.
+    MethodNotAllowed,
+    /// The body has more bytes than the server accepts.
+    BodyTooLarge,
+    /// The body is not declared as JSON.
+    NotJson,
+    /// The body did not arrive in time.
+    BodyTimeout,
+}
+
+/// A failure on its way to the middleware.
+#[derive(Clone)]
+pub(crate) struct Failure(pub(crate) Arc<Error>);
+
+impl Error {
+    /// Malformed input; `message` names the field.
+    pub(crate) fn invalid(message: impl Into<String>) -> Self {
+        Self::Engine(engine::Error::invalid(message))
+    }
+
+    /// `what` is not there.
+    pub(crate) fn not_found(what: &str) -> Self {
+        Self::Engine(engine::Error::not_found(what))
+    }
+
+    /// No valid credential.
+    pub(crate) fn unauthenticated() -> Self {
+        let message = "a valid API key (Authorization: Bearer) or username and password is needed";
+        Self::Engine(engine::Error::new(Kind::Unauthenticated, "UNAUTHENTICATED", message))
+    }
+
+    /// A handler panicked.
+    pub(crate) fn panicked() -> Self {
+        let message = "internal error; the server's log has the details";
+        Self::Engine(engine::Error::new(Kind::Internal, "INTERNAL_ERROR", message))
+    }
+
+    /// The status of the answer.
+    pub(crate) fn status(&self) -> StatusCode {
+        match self {
+            Self::Engine(error) => status_of(error.kind),
+            Self::NoRoute => StatusCode::NOT_FOUND,
+            Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
+            Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::NotJson => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::BodyTimeout => StatusCode::REQUEST_TIMEOUT,
+        }
+    }
+
+    /// The `code` of the envelope.
+    pub(crate) fn code(&self) -> &'static str {
+        match self {
+            Self::Engine(error) => error.code,
+            Self::NoRoute => "NOT_FOUND",
+            Self::MethodNotAllowed => "METHOD_NOT_ALLOWED",
+            Self::BodyTooLarge => "PAYLOAD_TOO_LARGE",
+            Self::NotJson => "UNSUPPORTED_MEDIA_TYPE",
+            Self::BodyTimeout => "REQUEST_TIMEOUT",
+        }
+    }
+
+    /// The `message` of the envelope.
+    pub(crate) fn message(&self) -> &str {
+        match self {
+            Self::Engine(error) => &error.message,
+            Self::NoRoute => "there is nothing here; /api/v1/openapi.json lists what there is",
+            Self::MethodNotAllowed => "this path does not take this method",
+            Self::BodyTooLarge => "the body is larger than 1 MiB",
+            Self::NotJson => "the body must be JSON (Content-Type: application/json)",
+            Self::BodyTimeout => "the body did not arrive in time",
+        }
+    }
+
+    fn headers(&self, headers: &mut HeaderMap) {
+        let mut set = |name: HeaderName, value: HeaderValue| headers.insert(name, value);
+        match self {
+            Self::Engine(error) => match error.kind {
+                // Basic is accepted but not announced: a browser that is asked for a password
+                // sends it along from then on, also with requests that other sites cause.
+                Kind::Unauthenticated => {
+                    set(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"tilde\""));
+                }
+                Kind::Throttled => {
+                    set(RETRY_AFTER, LOCKED_RETRY_S.into());
+                }
+                Kind::Unavailable => {
+                    set(RETRY_AFTER, BUSY_RETRY_S.into());
+                }
+                Kind::Unsatisfiable { size } => {
+                    let value = HeaderValue::try_from(format!("bytes */{size}"));
+                    set(CONTENT_RANGE, value.expect("digits are legal in a header"));
+                }
+                _ => {}
+            },
+            // The rest of the body is not read, so the connection cannot go on.
+            Self::BodyTooLarge | Self::BodyTimeout => {
+                set(CONNECTION, HeaderValue::from_static("close"));
+            }
+            _ => {}
+        }
+    }
+}
+
+const fn status_of(kind: Kind) -> StatusCode {
+    match kind {
+        Kind::Invalid => StatusCode::BAD_REQUEST,
+        Kind::Unsatisfiable { .. } => StatusCode::RANGE_NOT_SATISFIABLE,
+        Kind::Unauthenticated => StatusCode::UNAUTHORIZED,
+        Kind::Forbidden => StatusCode::FORBIDDEN,
+        Kind::NotFound => StatusCode::NOT_FOUND,
+        Kind::Conflict => StatusCode::CONFLICT,
+        Kind::Gone => StatusCode::GONE,
+        Kind::Disabled => StatusCode::LOCKED,
+        Kind::Throttled => StatusCode::TOO_MANY_REQUESTS,
+        Kind::Source => StatusCode::BAD_GATEWAY,
+        Kind::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+        Kind::Damaged | Kind::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+    }
+}
+
+impl From<engine::Error> for Error {
+    fn from(error: engine::Error) -> Self {
+        Self::Engine(error)
+    }
+}
+
+impl IntoResponse for Error {
+    fn into_response(self) -> Response {
+        let mut response = Response::new(Body::empty());
+        *response.status_mut() = self.status();
+        self.headers(response.headers_mut());
+        response.extensions_mut().insert(Failure(Arc::new(self)));
+        response
+    }
+}

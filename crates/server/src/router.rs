@@ -1,0 +1,63 @@
+//! The route table.
+
+use axum::Router;
+use axum::middleware::{from_fn, from_fn_with_state};
+use axum::routing::get;
+use bytes::Bytes;
+use http::header::CONTENT_TYPE;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::error::Error;
+use crate::routes::{
+    commits, connectors, health, imports, keys, objects, organizations, repositories,
+};
+use crate::{App, middleware, openapi};
+
+/// Everything the main listener serves.
+pub fn router(app: App) -> Router {
+    let (api, _) = api().split_for_parts();
+    let document = Bytes::from(openapi::document());
+    let document = get(move || async move { ([(CONTENT_TYPE, "application/json")], document) });
+    api.route("/api/v1/openapi.json", document)
+        .route("/", get(health::front))
+        .route("/livez", get(health::live))
+        .route("/readyz", get(health::ready))
+        .fallback(async || Error::NoRoute)
+        .method_not_allowed_fallback(async || Error::MethodNotAllowed)
+        .layer(from_fn(middleware::limit_body))
+        .layer(from_fn_with_state(app.clone(), middleware::observe))
+        .with_state(app)
+}
+
+/// The API with its description.
+pub(crate) fn api() -> OpenApiRouter<App> {
+    let routes = OpenApiRouter::default()
+        .routes(routes!(keys::me))
+        .routes(routes!(keys::create, keys::list))
+        .routes(routes!(keys::revoke))
+        .routes(routes!(organizations::create, organizations::list))
+        .routes(routes!(organizations::check_name))
+        .routes(routes!(organizations::get, organizations::delete))
+        .routes(routes!(organizations::members, organizations::add_member))
+        .routes(routes!(organizations::remove_member))
+        .routes(routes!(repositories::list_all))
+        .routes(routes!(repositories::create, repositories::list))
+        .routes(routes!(repositories::get, repositories::update, repositories::delete))
+        .routes(routes!(connectors::create, connectors::list))
+        .routes(routes!(connectors::test_config))
+        .routes(routes!(connectors::get, connectors::delete))
+        .routes(routes!(connectors::test))
+        .routes(routes!(connectors::attach, connectors::list_attached))
+        .routes(routes!(connectors::detach))
+        .routes(routes!(imports::start))
+        .routes(routes!(imports::get))
+        .routes(routes!(imports::cancel))
+        .routes(routes!(imports::retry))
+        .routes(routes!(objects::get, objects::head))
+        .routes(routes!(objects::list))
+        .routes(routes!(commits::log))
+        .routes(routes!(commits::get))
+        .routes(routes!(commits::diff));
+    OpenApiRouter::with_openapi(openapi::base()).nest("/api/v1", routes)
+}

@@ -1,0 +1,61 @@
+//! What goes over the wire: one type per JSON object, separate from the model so that neither bends the other.
+//!
+//! What the public clients stumble over is ruled out here: lists are never null, times never empty.
+
+mod accounts;
+mod commits;
+mod connectors;
+mod imports;
+mod objects;
+mod organizations;
+mod repositories;
+
+use serde::Serialize;
+use utoipa::ToSchema;
+
+pub(crate) use accounts::{ApiKey, ApiKeyCreated, CreateApiKey, Me};
+pub(crate) use commits::CommitLog;
+pub(crate) use connectors::{AttachConnector, Connector, CreateConnector, TestConnectorConfig};
+pub(crate) use imports::{Import, ImportStarted, StartImport};
+pub(crate) use objects::ListingEntry;
+pub(crate) use organizations::{
+    AddMember, CreateOrganization, Membership, NameCheck, Organization,
+};
+pub(crate) use repositories::{CreateRepository, Repository, UpdateRepository};
+
+/// How every refusal and failure looks.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Error {
+    /// What is wrong and, where that helps, what to do.
+    pub(crate) message: String,
+    /// UPPER_SNAKE, for programs.
+    pub(crate) code: String,
+    /// Also in the `X-Request-Id` header and in the server's log.
+    pub(crate) request_id: String,
+}
+
+/// A complete list.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Results<T> {
+    pub(crate) results: Vec<T>,
+}
+
+impl<T> Results<T> {
+    pub(crate) fn new<R>(rows: Vec<R>, row: impl FnMut(R) -> T) -> Self {
+        Self { results: rows.into_iter().map(row).collect() }
+    }
+}
+
+/// It is done, or it works.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Status {
+    /// `ok`.
+    pub(crate) status: &'static str,
+}
+
+impl Status {
+    pub(crate) const OK: Self = Self { status: "ok" };
+}
+
+/// The kind of principal that makes things: this version knows users.
+pub(crate) const USER: &str = "user";
