@@ -1,8 +1,8 @@
 //! `apply`: an older tree and a sorted stream of edits become a new tree, in one pass.
 //!
-//! The older tree is walked from the left. A page of it, with all that is below, is taken over by its address if
-//! no edit falls into its range and a page would begin and end there in the new tree too; otherwise the walk descends, and
-//! leaves are merged with the edits.
+//! The older tree is walked from the left. A page of it, with all that is below, is taken over by
+//! its address if no edit falls into its range and a page would begin and end there in the new tree
+//! too; otherwise the walk descends, and leaves are merged with the edits.
 
 use std::pin::{Pin, pin};
 use std::sync::Arc;
@@ -38,12 +38,14 @@ pub struct Applied {
 }
 
 impl Tree {
-    /// The tree at `base` with `edits` applied, whose paths must ascend strictly. When it returns, the new pages are
-    /// durable, in segments of `writer`; unchanged pages are referred to where they are.
+    /// The tree at `base` with `edits` applied, whose paths must ascend strictly. When it returns,
+    /// the new pages are durable, in segments of `writer`; unchanged pages are referred to where
+    /// they are.
     ///
-    /// Deleting what is not there and putting what is there already change nothing. An entry that is put in the place
-    /// of one that differs from it only in where its bytes lie leaves the older one in place: so a tree in which nothing
-    /// changed is `base` itself, address included, and nothing is written.
+    /// Deleting what is not there and putting what is there already change nothing. An entry that
+    /// is put in the place of one that differs from it only in where its bytes lie leaves the older
+    /// one in place: so a tree in which nothing changed is `base` itself, address included, and
+    /// nothing is written.
     pub async fn apply<S, E>(&self, base: &Root, edits: S, writer: &Writer) -> Result<Applied, E>
     where
         S: Stream<Item = Result<Edit, E>>,
@@ -159,8 +161,8 @@ impl Merge<'_> {
         Ok(())
     }
 
-    /// Whether the child with all that is below belongs into the new tree as it is. The `last` page of the older tree
-    /// may have ended only because nothing followed.
+    /// Whether the child with all that is below belongs into the new tree as it is. The `last` page
+    /// of the older tree may have ended only because nothing followed.
     fn can_stay(&self, child: &Child, level: u8, last: bool, next: Option<&Edit>) -> bool {
         let untouched = next.is_none_or(|edit| !last && edit.path.as_bytes() > &child.key[..]);
         untouched && self.builder.is_between_pages(level)
@@ -204,8 +206,8 @@ impl Merge<'_> {
         }
     }
 
-    /// Ends the new tree. A page of the older tree that is left alone may have been the last on its level, with a
-    /// single child: then the root lies below.
+    /// Ends the new tree. A page of the older tree that is left alone may have been the last on its
+    /// level, with a single child: then the root lies below.
     async fn root(&mut self) -> Result<Root> {
         let Some((level, child)) = self.builder.finish().await? else { return Ok(Tree::empty()) };
         let Child { page, hash, entries, bytes, .. } = child;

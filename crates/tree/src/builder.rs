@@ -1,7 +1,7 @@
 //! Builds a tree from the left: one writer per level, each holding the page it is about to end.
 //!
-//! Entries are pushed to the leaf level; a page that ends becomes a child on the level above. Whole pages of an older
-//! tree may be pushed as well, where a page of their level would begin.
+//! Entries are pushed to the leaf level; a page that ends becomes a child on the level above. Whole
+//! pages of an older tree may be pushed as well, where a page of their level would begin.
 
 use model::limits::TREE_LEVELS_MAX;
 use model::{Entry, Extent, Hash, ObjectPath};
@@ -18,8 +18,8 @@ pub(crate) struct Builder<'a> {
     /// The first is of level 1.
     nodes: Vec<NodeWriter>,
     boundary: Boundary,
-    /// Per level the page of the older tree whose elements are being pushed: if the same comes out, it need not be
-    /// written again.
+    /// Per level the page of the older tree whose elements are being pushed: if the same comes out,
+    /// it need not be written again.
     older: Vec<(Hash, Extent)>,
 }
 
@@ -106,8 +106,8 @@ impl<'a> Builder<'a> {
         Ok(Child { key: encoded.key, page, hash, entries, bytes })
     }
 
-    /// Ends all pages. Returns the one of the lowest level that has only one, with its level; `None` if nothing
-    /// was pushed.
+    /// Ends all pages. Returns the one of the lowest level that has only one, with its level;
+    /// `None` if nothing was pushed.
     pub(crate) async fn finish(&mut self) -> Result<Option<(u8, Child)>> {
         if self.leaf.len() > 0 {
             self.end_page(0).await?;

@@ -1,7 +1,7 @@
 //! A place in a tree: the pages from the root down to it. Moves forward only.
 //!
-//! What lies there, the *head*, is an entry, or a page that has not been opened yet; a diff compares such pages and
-//! skips them, everything else opens them down to the entries.
+//! What lies there, the *head*, is an entry, or a page that has not been opened yet; a diff
+//! compares such pages and skips them, everything else opens them down to the entries.
 
 use std::ops::Bound;
 use std::sync::Arc;

@@ -1,7 +1,7 @@
 //! `diff`: where two trees differ, in order, at the cost of the difference.
 //!
-//! Both sides are walked together. Where both are at pages with the same hash, everything below is the same and
-//! neither is opened; otherwise the higher one is, until there are entries to compare.
+//! Both sides are walked together. Where both are at pages with the same hash, everything below is
+//! the same and neither is opened; otherwise the higher one is, until there are entries to compare.
 
 use std::cmp::Ordering;
 use std::ops::Bound;
@@ -47,8 +47,8 @@ enum Step {
 }
 
 impl Tree {
-    /// The differences between two trees at paths from `start` up to, not including, `end`, ascending. Entries that
-    /// differ only in where their bytes lie are the same.
+    /// The differences between two trees at paths from `start` up to, not including, `end`,
+    /// ascending. Entries that differ only in where their bytes lie are the same.
     pub fn diff(
         &self,
         left: &Root,

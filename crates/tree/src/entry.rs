@@ -232,8 +232,9 @@ impl Tables {
     }
 }
 
-/// Cuts a source path into a prefix that ends in `/`, which entries of one folder share, a middle, and a tail: the
-/// number of bytes that are the end of `path` as well. In an import the middle is empty.
+/// Cuts a source path into a prefix that ends in `/`, which entries of one folder share, a middle,
+/// and a tail: the number of bytes that are the end of `path` as well. In an import the middle is
+/// empty.
 fn split<'a>(source_path: &'a str, path: &str) -> (&'a str, &'a str, usize) {
     let bytes = source_path.as_bytes().iter().rev().zip(path.as_bytes().iter().rev());
     let mut tail = bytes.take_while(|(a, b)| a == b).count();

@@ -1,7 +1,7 @@
 //! What a tree hashes: the canonical form of entries and children, and the rule that ends a page.
 //!
-//! Everything here is set in stone: another hash or another boundary would make equal trees differ. The
-//! description is in docs/formats.md, "Where a page ends" and "Hashes of a tree".
+//! Everything here is set in stone: another hash or another boundary would make equal trees differ.
+//! The description is in docs/formats.md, "Where a page ends" and "Hashes of a tree".
 
 use model::limits::{METADATA_PAIRS_MAX, PAGE_ENTRIES_MAX, PAGE_ENTRIES_MIN};
 use model::{Entry, Hash, SourceMetadata};
@@ -16,7 +16,10 @@ pub const ORIGINS_MAX: usize = 8;
 const BOUNDARY: u32 = 44_739_242;
 
 /// The hash of the empty tree: of a leaf page without entries.
-pub(crate) const EMPTY: Hash = Hash([0; 32]);
+pub(crate) const EMPTY: Hash = Hash([
+    0xaf, 0xec, 0xeb, 0x11, 0x34, 0x28, 0x50, 0x99, 0x5e, 0x4f, 0x2c, 0xd6, 0x98, 0x3d, 0x6c, 0x2f,
+    0x11, 0x07, 0xb3, 0x20, 0xe5, 0xf9, 0x3a, 0xd0, 0xe5, 0x94, 0x01, 0xda, 0x71, 0x69, 0x94, 0x5b,
+]);
 
 /// BLAKE3 of the canonical form of a leaf page's entries.
 pub(crate) fn leaf_hash(canonical: &[u8]) -> Hash {

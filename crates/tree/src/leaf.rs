@@ -1,7 +1,7 @@
 //! Leaf pages: the entries of a tree, and the chunks of a run.
 //!
-//! A decoded leaf has its keys at hand and its tables read; an entry is read when it is asked for, so that a
-//! lookup or a seek pays for one entry and not for a page of them.
+//! A decoded leaf has its keys at hand and its tables read; an entry is read when it is asked for,
+//! so that a lookup or a seek pays for one entry and not for a page of them.
 
 use bytes::Bytes;
 use model::limits::PAGE_ENTRIES_MAX;

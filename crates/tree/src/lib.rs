@@ -1,14 +1,17 @@
 //! The content of commits: an ordered map from path to entry, in immutable pages.
 //!
-//! The map is a prolly tree: pages end where the hash of a key says so, hence the same entries make the same
-//! tree, with the same root hash, whatever edits led to them, and two trees share the pages in which they agree.
-//! [`Tree::apply`] makes a new tree of an old one and a sorted stream of edits; it and everything that reads
-//! need memory for a few pages per level, however many entries there are. A page that is damaged is an error, never a
-//! wrong answer. The bytes are described in docs/formats.md, "Pages, runs, extent lists".
+//! The map is a prolly tree: pages end where the hash of a key says so, hence the same entries make
+//! the same tree, with the same root hash, whatever edits led to them, and two trees share the
+//! pages in which they agree. [`Tree::apply`] makes a new tree of an old one and a sorted stream of
+//! edits; it and everything that reads need memory for a few pages per level, however many entries
+//! there are. A page that is damaged is an error, never a wrong answer. The bytes are described in
+//! docs/formats.md, "Pages, runs, extent lists".
 #![forbid(unsafe_code)]
 
 mod apply;
 mod builder;
+#[cfg(test)]
+mod codec_tests;
 mod cursor;
 mod diff;
 mod entry;
@@ -113,7 +116,8 @@ impl Tree {
         }
     }
 
-    /// How much lies in the range from `start` up to, not including, `end`. Costs two lookups, whatever the range.
+    /// How much lies in the range from `start` up to, not including, `end`. Costs two lookups,
+    /// whatever the range.
     pub async fn count(
         &self,
         root: &Root,

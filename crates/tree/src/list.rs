@@ -1,7 +1,8 @@
 //! `list`: one page of a listing, with the prefix and delimiter of S3.
 //!
-//! Every row has a name: an entry its path, a group of entries what their paths share up to and including the first
-//! delimiter after the prefix. Rows come in byte order of their names; a group is passed by one seek, however large.
+//! Every row has a name: an entry its path, a group of entries what their paths share up to and
+//! including the first delimiter after the prefix. Rows come in byte order of their names; a group
+//! is passed by one seek, however large.
 
 use std::ops::Bound;
 

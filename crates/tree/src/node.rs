@@ -1,4 +1,5 @@
-//! Node pages: the children of a level, each with its last key, its address, its hash and what it counts.
+//! Node pages: the children of a level, each with its last key, its address, its hash and what it
+//! counts.
 
 use bytes::Bytes;
 use model::limits::{PAGE_ENTRIES_MAX, TREE_LEVELS_MAX};

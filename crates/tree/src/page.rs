@@ -69,8 +69,8 @@ impl Reference {
         Self { page, level, hash: child.hash, entries: child.entries }
     }
 
-    /// Whether `page` can be the one that is meant. Only a check of the whole tree compares hashes as well: the
-    /// segment has vouched for the bytes.
+    /// Whether `page` can be the one that is meant. Only a check of the whole tree compares hashes
+    /// as well: the segment has vouched for the bytes.
     pub(crate) fn check(&self, page: &Page) -> Result<()> {
         if page.level() != self.level {
             return Err(self.damaged(Corrupt("it is of another level than its parent says")));

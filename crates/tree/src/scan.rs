@@ -16,7 +16,8 @@ pub struct Scan {
 }
 
 impl Tree {
-    /// Entries with paths from `start` up to, not including, `end`, ascending. Reads nothing until it is asked.
+    /// Entries with paths from `start` up to, not including, `end`, ascending. Reads nothing until
+    /// it is asked.
     pub fn scan(&self, root: &Root, start: Bound<Vec<u8>>, end: Option<Vec<u8>>) -> Scan {
         Scan { cursor: Cursor::new(self.clone(), *root), from: Some(start), end }
     }
@@ -38,7 +39,8 @@ impl Scan {
         }
     }
 
-    /// Makes the next entry the first one that has not been returned and is not before `to`. Never goes back.
+    /// Makes the next entry the first one that has not been returned and is not before `to`. Never
+    /// goes back.
     pub fn seek(&mut self, to: Bound<Vec<u8>>) {
         if self.from.is_none() {
             self.cursor.skip();

@@ -20,8 +20,8 @@ pub enum Finding {
     Entry(ObjectPath, Entry),
 }
 
-/// A page that cannot be read, or is not what its parent or the format says. If it can be read at all, what is below
-/// follows nevertheless.
+/// A page that cannot be read, or is not what its parent or the format says. If it can be read at
+/// all, what is below follows nevertheless.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Damage {
     /// Where the page lies.
@@ -70,8 +70,8 @@ struct Frame {
 }
 
 impl Tree {
-    /// Checks all of a tree but the pages in `sound`, which an earlier check has found so with all that is below
-    /// them. Caches are bypassed.
+    /// Checks all of a tree but the pages in `sound`, which an earlier check has found so with all
+    /// that is below them. Caches are bypassed.
     pub fn verify(&self, root: &Root, sound: HashSet<Extent>) -> Verify {
         let target = |at| Target { at, key: None, bytes: root.bytes, last: true };
         Verify {
@@ -88,7 +88,8 @@ impl Tree {
 }
 
 impl Verify {
-    /// The next thing found. An error says that the check could not be made, not that anything is damaged.
+    /// The next thing found. An error says that the check could not be made, not that anything is
+    /// damaged.
     pub async fn next(&mut self) -> Result<Option<Finding>> {
         loop {
             if let Some(damage) = self.damage.pop() {
@@ -119,8 +120,8 @@ impl Verify {
         self.sound
     }
 
-    /// Goes back up from a node all of whose children have been visited. The last page of a level is not held to be
-    /// sound for other trees, where it may not be the last.
+    /// Goes back up from a node all of whose children have been visited. The last page of a level
+    /// is not held to be sound for other trees, where it may not be the last.
     fn leave(&mut self) {
         let Some(frame) = self.stack.pop() else { return };
         if frame.sound && !frame.last {
@@ -141,11 +142,11 @@ impl Verify {
         let page = match self.tree.load(&target.at).await {
             Ok(page) => page,
             Err(error @ (Error::Page { .. } | Error::Blocks(blocks::Error::Damaged { .. }))) => {
-                self.report(&target, error.to_string());
+                self.report_unread(target, error.to_string());
                 return Ok(());
             }
             Err(Error::Blocks(error @ blocks::Error::Missing { .. })) => {
-                self.report(&target, error.to_string());
+                self.report_unread(target, error.to_string());
                 return Ok(());
             }
             Err(error) => return Err(error),
@@ -155,19 +156,25 @@ impl Verify {
         if let Some(what) = what {
             self.report(&target, what.to_owned());
         }
-        self.floor = page.keys().last().map(<[u8]>::to_vec);
         match page {
             Page::Node(node) if node.level() == target.at.level => {
                 let (page, last) = (target.at.page, target.last);
                 self.stack.push(Frame { node, page, index: 0, last, sound });
             }
-            Page::Node(_) => {}
-            Page::Leaf(_) if sound && !target.last => {
-                self.sound.insert(target.at.page);
+            page => {
+                self.floor = page.keys().last().map(<[u8]>::to_vec);
+                if sound && !target.last {
+                    self.sound.insert(target.at.page);
+                }
             }
-            Page::Leaf(_) => {}
         }
         Ok(())
+    }
+
+    /// Notes that a page, and with it all that is below, cannot be read.
+    fn report_unread(&mut self, target: Target, what: String) {
+        self.report(&target, what);
+        self.floor = target.key.or(self.floor.take());
     }
 
     /// Notes damage; nothing above the page is sound.
@@ -175,12 +182,8 @@ impl Verify {
         if let Some(parent) = self.stack.last_mut() {
             parent.sound = false;
         }
-        let last = target.key.clone();
-        let after = self.floor.clone();
-        if last.is_some() {
-            self.floor.clone_from(&last);
-        }
         let Reference { page, level, .. } = target.at;
+        let (after, last) = (self.floor.clone(), target.key.clone());
         self.damage.push(Damage { page, level, after, last, what });
     }
 

@@ -1,6 +1,8 @@
-//! The elements that pages, runs and extent lists are made of: varints, texts, times, hashes, extents.
+//! The elements that pages, runs and extent lists are made of: varints, texts, times, hashes,
+//! extents.
 //!
-//! Reading takes any bytes: what does not follow docs/formats.md to the letter is [`Corrupt`], never a panic.
+//! Reading takes any bytes: what does not follow docs/formats.md to the letter is [`Corrupt`],
+//! never a panic.
 
 use model::{Extent, Hash, SegmentId, Timestamp, WriterId};
 
