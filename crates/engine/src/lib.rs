@@ -1,1 +1,116 @@
-//! The engine room.
+//! What may be done: the use cases, and the only room where blocks, tree, catalog and sources meet.
+//!
+//! Every verb takes who asks first and decides access itself ([`access`]), so no caller can forget to. Verbs are
+//! grouped by resource, one file each; the heart is the life of an import, in [`import`].
+
+mod access;
+mod accounts;
+mod check;
+mod commits;
+mod connectors;
+mod digest;
+mod error;
+mod import;
+mod locate;
+mod login;
+mod names;
+mod objects;
+mod organizations;
+mod pieces;
+mod repositories;
+mod sweep;
+mod token;
+
+use std::sync::Arc;
+
+use blocks::Blocks;
+use catalog::Catalog;
+use catalog::seal::KeyRing;
+use model::{Clock, Entropy, Failpoints, RepositoryId, Timestamp};
+use sources::Sources;
+use tree::Tree;
+
+pub use access::Principal;
+pub use accounts::{Credential, Me, NewKey, NewUserSpec};
+pub use check::{CheckReport, Damage, Scope};
+pub use commits::{CommitView, DiffQuery, DiffRow, LogQuery, Status};
+pub use connectors::ConnectorSpec;
+pub use digest::commit_digest;
+pub use error::{Error, Kind, Result};
+pub use import::{ImportRequest, Settings as ImportSettings, Worker};
+pub use locate::Located;
+pub use objects::{ListedEntry, ObjectRead, ObjectsQuery, RangeRequest};
+pub use organizations::{NameCheck, OrganizationSpec};
+pub use repositories::{RepositoryChange, RepositorySpec, RepositoryView};
+
+/// The parts an engine is made of; `tilde` puts them together.
+pub struct Parts {
+    /// The catalog.
+    pub catalog: Arc<dyn Catalog>,
+    /// The block store, reading through [`Located`] over the same catalog.
+    pub blocks: Blocks,
+    /// The cache in front of the catalog's `segments` table that `blocks` reads through.
+    pub located: Arc<Located>,
+    /// Opens sources.
+    pub sources: Arc<Sources>,
+    /// Seals and opens connector configs.
+    pub keys: Arc<KeyRing>,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// Randomness.
+    pub entropy: Arc<dyn Entropy>,
+    /// Places to fail, for tests.
+    pub failpoints: Arc<dyn Failpoints>,
+    /// How imports run.
+    pub imports: ImportSettings,
+    /// Bytes of decoded pages to keep.
+    pub page_cache_bytes: u64,
+}
+
+/// The engine. Cheap to clone.
+#[derive(Clone)]
+pub struct Engine {
+    parts: Arc<Parts>,
+    tree: Tree,
+    doorkeeper: Arc<login::Doorkeeper>,
+    work: Arc<tokio::sync::Notify>,
+    commit_locks: Arc<CommitLocks>,
+}
+
+/// Locks that let a commit to a busy repository through; repositories share them, by id, in a fixed number.
+#[derive(Default)]
+struct CommitLocks([tokio::sync::Mutex<()>; 32]);
+
+impl Engine {
+    /// Puts the parts together; starts nothing.
+    pub fn new(parts: Parts) -> Self {
+        let tree = Tree::with_cache_bytes(parts.blocks.clone(), parts.page_cache_bytes);
+        let doorkeeper = Arc::new(login::Doorkeeper::new());
+        let work = Arc::new(tokio::sync::Notify::new());
+        let commit_locks = Arc::default();
+        Self { parts: Arc::new(parts), tree, doorkeeper, work, commit_locks }
+    }
+
+    fn catalog(&self) -> &dyn Catalog {
+        &*self.parts.catalog
+    }
+
+    fn entropy(&self) -> &dyn Entropy {
+        &*self.parts.entropy
+    }
+
+    fn now(&self) -> Timestamp {
+        self.parts.clock.now()
+    }
+
+    /// Held while a commit to the repository is made that must not lose its race for the head again.
+    async fn commit_lock(&self, repository: RepositoryId) -> tokio::sync::MutexGuard<'_, ()> {
+        let locks = &self.commit_locks.0;
+        locks[repository.0.as_u128() as usize % locks.len()].lock().await
+    }
+
+    /// Whether the catalog answers.
+    pub async fn ready(&self) -> Result<()> {
+        Ok(self.catalog().ping().await?)
+    }
+}

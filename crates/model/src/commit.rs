@@ -46,6 +46,8 @@ pub struct Commit {
     pub created_at: Timestamp,
     /// Free key-value pairs.
     pub metadata: BTreeMap<String, String>,
+    /// When the commit after it took its place as head; not part of the id. `None` for the head.
+    pub superseded_at: Option<Timestamp>,
 }
 
 impl Commit {

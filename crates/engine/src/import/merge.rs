@@ -1,0 +1,104 @@
+//! Merges sorted runs into one sorted stream of edits.
+//!
+//! Runs follow the listing, so they hardly overlap: a run is opened when the merge reaches its first path and
+//! dropped after its last, and memory is that of the few that are open.
+
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, VecDeque};
+
+use blocks::Blocks;
+use futures_util::{Stream, stream};
+use model::{Entry, ObjectPath, Run};
+use tree::Edit;
+use tree::run::RunReader;
+
+use crate::Error;
+
+/// All entries of `runs` by path; of two at the same path the one of the later run.
+pub(super) fn entries<'a>(
+    blocks: &'a Blocks,
+    runs: &'a [Run],
+) -> impl Stream<Item = Result<Edit, Error>> + Send + 'a {
+    let merge = Merge::new(blocks, runs);
+    stream::try_unfold(merge, |mut merge| async move {
+        Ok(merge.next().await?.map(|edit| (edit, merge)))
+    })
+}
+
+struct Merge<'a> {
+    blocks: &'a Blocks,
+    /// Not opened yet, by first path.
+    waiting: VecDeque<&'a Run>,
+    open: BinaryHeap<Reverse<Open>>,
+}
+
+/// An open run and its next entry; ordered by path, the later run first.
+struct Open {
+    path: ObjectPath,
+    number: Reverse<u32>,
+    entry: Entry,
+    rest: RunReader,
+}
+
+impl PartialEq for Open {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other).is_eq()
+    }
+}
+
+impl Eq for Open {}
+
+impl PartialOrd for Open {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Open {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        (&self.path, self.number).cmp(&(&other.path, other.number))
+    }
+}
+
+impl<'a> Merge<'a> {
+    fn new(blocks: &'a Blocks, runs: &'a [Run]) -> Self {
+        let mut waiting: Vec<&Run> = runs.iter().collect();
+        waiting.sort_by(|left, right| left.first.cmp(&right.first));
+        Self { blocks, waiting: waiting.into(), open: BinaryHeap::new() }
+    }
+
+    async fn next(&mut self) -> Result<Option<Edit>, Error> {
+        self.open_due().await?;
+        let Some(Reverse(first)) = self.open.pop() else { return Ok(None) };
+        let Open { path, number, entry, rest } = first;
+        self.reopen(rest, number)?;
+        while self.open.peek().is_some_and(|Reverse(other)| other.path == path) {
+            if let Some(Reverse(older)) = self.open.pop() {
+                self.reopen(older.rest, older.number)?;
+            }
+        }
+        Ok(Some(Edit { path, entry: Some(entry) }))
+    }
+
+    /// Opens every run that may hold the next path.
+    async fn open_due(&mut self) -> Result<(), Error> {
+        while let Some(run) = self.waiting.front() {
+            let later = |Reverse(next): &Reverse<Open>| next.path.as_bytes() < &run.first[..];
+            if self.open.peek().is_some_and(later) {
+                break;
+            }
+            let bytes = self.blocks.read(run.extent, None).await?;
+            let (reader, number) = (RunReader::new(bytes)?, Reverse(run.number));
+            self.waiting.pop_front();
+            self.reopen(reader, number)?;
+        }
+        Ok(())
+    }
+
+    fn reopen(&mut self, mut rest: RunReader, number: Reverse<u32>) -> Result<(), Error> {
+        if let Some((path, entry)) = rest.next().transpose()? {
+            self.open.push(Reverse(Open { path, number, entry, rest }));
+        }
+        Ok(())
+    }
+}

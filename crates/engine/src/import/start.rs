@@ -1,0 +1,213 @@
+//! Starting an import: access, validation, one row. Also its status, cancel and retry.
+
+use model::{
+    Connector, ConnectorId, ConnectorKind, Import, ImportSpec, JobId, JobStatus, Organization,
+    Repository, Timestamp, limits,
+};
+
+use crate::access::Verb;
+use crate::{Engine, Error, Kind, Principal, Result};
+
+/// What a caller asks for; exactly one source.
+#[derive(Clone, Debug, Default)]
+pub struct ImportRequest {
+    /// Import through this connector.
+    pub connector_id: Option<ConnectorId>,
+    /// Import from this organization's repository; not in this version.
+    pub source_organization: Option<String>,
+    /// Import from this repository; not in this version.
+    pub source_repository: Option<String>,
+    /// Below the connector's directory, or absolute in the bucket if it starts with that.
+    pub source_prefix: Option<String>,
+    /// Where the objects go; empty for the root.
+    pub destination_path: String,
+    /// Message of the commit.
+    pub commit_message: Option<String>,
+    /// Import by version; not in this version.
+    pub use_versioning: bool,
+}
+
+impl Engine {
+    /// Starts an import and returns at once; the job can be read when this returns.
+    ///
+    /// With an idempotency key that the same user gave for this repository within the last 24 hours, the
+    /// first job comes back and nothing is started.
+    pub async fn start_import(
+        &self,
+        principal: &Principal,
+        organization: &str,
+        repository: &str,
+        request: ImportRequest,
+        idempotency_key: Option<&str>,
+    ) -> Result<JobId> {
+        let (organization, repository) =
+            self.repository_for(principal, organization, repository, Verb::StartImport).await?;
+        let connector = self.connector_to_import(&organization, &repository, &request).await?;
+        let spec = specification(principal, &repository, &connector, request)?;
+        let now = self.parts.clock.now();
+        let import = new_import(JobId(self.parts.entropy.uuid()), spec, now);
+        let since = now.plus_ms(-limits::IDEMPOTENCY_HOURS * 3_600_000);
+        let key = idempotency_key.map(|key| (key, since));
+        if key.is_some_and(|(key, _)| key.is_empty() || key.len() > limits::NAME_BYTES_MAX) {
+            return Err(Error::invalid("Idempotency-Key: must have 1 to 255 bytes"));
+        }
+        let job = self.catalog().create_import(&import, key).await?;
+        self.work.notify_one();
+        Ok(job)
+    }
+
+    /// The state of an import.
+    pub async fn import(
+        &self,
+        principal: &Principal,
+        organization: &str,
+        repository: &str,
+        job: JobId,
+    ) -> Result<Import> {
+        let (_, repository) =
+            self.repository_for(principal, organization, repository, Verb::GetImport).await?;
+        let import = self.catalog().import(repository.id, job).await?;
+        import.ok_or_else(|| Error::not_found("import job"))
+    }
+
+    /// Cancels an import; one that has ended stays as it is.
+    pub async fn cancel_import(
+        &self,
+        principal: &Principal,
+        organization: &str,
+        repository: &str,
+        job: JobId,
+    ) -> Result<Import> {
+        let (_, repository) =
+            self.repository_for(principal, organization, repository, Verb::CancelImport).await?;
+        let now = self.parts.clock.now();
+        let import = self.catalog().cancel_import(repository.id, job, now).await?;
+        import.ok_or_else(|| Error::not_found("import job"))
+    }
+
+    /// Runs a failed or canceled import again; only what is missing is fetched.
+    pub async fn retry_import(
+        &self,
+        principal: &Principal,
+        organization: &str,
+        repository: &str,
+        job: JobId,
+    ) -> Result<JobId> {
+        let (_, repository) =
+            self.repository_for(principal, organization, repository, Verb::RetryImport).await?;
+        let now = self.parts.clock.now();
+        let import = self.catalog().retry_import(repository.id, job, now).await?;
+        let import = import.ok_or_else(|| Error::not_found("import job"))?;
+        self.work.notify_one();
+        Ok(import.id)
+    }
+
+    async fn connector_to_import(
+        &self,
+        organization: &Organization,
+        repository: &Repository,
+        request: &ImportRequest,
+    ) -> Result<Connector> {
+        let id = one_source(request)?;
+        let found = self.catalog().connector(organization.id, id).await?;
+        let connector = found.ok_or_else(|| Error::not_found("connector"))?;
+        if connector.deleted_at.is_some() {
+            let message = "the connector was deleted; create and attach another one";
+            return Err(Error::new(Kind::Gone, "CONNECTOR_DELETED", message));
+        }
+        if connector.disabled {
+            let message = "the connector is disabled";
+            return Err(Error::new(Kind::Disabled, "CONNECTOR_DISABLED", message));
+        }
+        let attached = self.catalog().attached(repository.id).await?;
+        if !attached.iter().any(|attached| attached.id == id) {
+            return Err(Error::invalid(
+                "connector_id: the connector is not attached to this repository; attach it first",
+            ));
+        }
+        if connector.kind != ConnectorKind::S3 {
+            return Err(Error::invalid("connector_id: this version imports from s3 only"));
+        }
+        Ok(connector)
+    }
+}
+
+/// The connector of the request, if it names exactly one source that this version can import from.
+fn one_source(request: &ImportRequest) -> Result<ConnectorId> {
+    let repository = (&request.source_organization, &request.source_repository);
+    match (request.connector_id, repository) {
+        (Some(id), (None, None)) if !request.use_versioning => Ok(id),
+        (Some(_), (None, None)) => Err(Error::invalid(
+            "use_versioning: this version does not import by version yet; leave it out or false",
+        )),
+        (None, (Some(_), Some(_))) => Err(Error::invalid(
+            "source_repository: this version does not import from other repositories yet",
+        )),
+        (None, (None, None)) => Err(Error::invalid(
+            "connector_id: give either connector_id or source_organization and source_repository",
+        )),
+        (None, (Some(_), None)) => {
+            Err(Error::invalid("source_repository: required with source_organization"))
+        }
+        (None, (None, Some(_))) => {
+            Err(Error::invalid("source_organization: required with source_repository"))
+        }
+        (Some(_), _) => Err(Error::invalid(
+            "connector_id: give either it or source_organization and source_repository, not both",
+        )),
+    }
+}
+
+fn specification(
+    principal: &Principal,
+    repository: &Repository,
+    connector: &Connector,
+    request: ImportRequest,
+) -> Result<ImportSpec> {
+    let source_prefix = request.source_prefix.unwrap_or_default();
+    check_texts(&source_prefix, &request.destination_path)?;
+    let message = request.commit_message.filter(|message| !message.is_empty());
+    let commit_message = message.unwrap_or_else(|| format!("Import from {}", connector.source_uri));
+    if commit_message.len() > limits::MESSAGE_BYTES_MAX {
+        return Err(Error::invalid("commit_message: has at most 65536 bytes"));
+    }
+    Ok(ImportSpec {
+        repository: repository.id,
+        connector: connector.id,
+        source_prefix,
+        destination_path: request.destination_path,
+        commit_message,
+        created_by: principal.user.id,
+    })
+}
+
+/// What no path or key can hold is refused before there is a job.
+fn check_texts(source_prefix: &str, destination_path: &str) -> Result<()> {
+    for (field, text) in [("source_prefix", source_prefix), ("destination_path", destination_path)]
+    {
+        if text.len() > limits::PATH_BYTES_MAX {
+            let bytes_max = limits::PATH_BYTES_MAX;
+            return Err(Error::invalid(format!("{field}: has at most {bytes_max} bytes")));
+        }
+        if text.contains('\0') {
+            return Err(Error::invalid(format!("{field}: must not contain a NUL character")));
+        }
+    }
+    Ok(())
+}
+
+fn new_import(id: JobId, spec: ImportSpec, now: Timestamp) -> Import {
+    Import {
+        id,
+        spec,
+        status: JobStatus::Pending,
+        objects_imported: 0,
+        objects_missing: 0,
+        bytes_imported: 0,
+        commit: None,
+        error: None,
+        base: None,
+        created_at: now,
+        updated_at: now,
+    }
+}

@@ -1,0 +1,44 @@
+//! Why a running import should stop, told to all its tasks at once.
+
+use std::sync::{Arc, OnceLock};
+
+use tokio_util::sync::CancellationToken;
+
+/// Why.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) enum Reason {
+    /// The server stops: checkpoint, give the claim back.
+    Shutdown,
+    /// The cancel endpoint was called.
+    Canceled,
+    /// Access to something the import needs is gone; the text says what.
+    Barred(String),
+    /// Another claim took over: write nothing any more.
+    Fenced,
+}
+
+/// Set once, seen by all clones.
+#[derive(Clone, Default)]
+pub(super) struct Stop {
+    token: CancellationToken,
+    reason: Arc<OnceLock<Reason>>,
+}
+
+impl Stop {
+    /// Asks for a stop; the first reason stays.
+    pub(super) fn request(&self, reason: Reason) {
+        // A later reason finds the cell full: the first one is already being acted on.
+        let _ = self.reason.set(reason);
+        self.token.cancel();
+    }
+
+    /// The reason, once there is one.
+    pub(super) fn reason(&self) -> Option<&Reason> {
+        self.reason.get()
+    }
+
+    /// Waits for a reason.
+    pub(super) async fn requested(&self) {
+        self.token.cancelled().await;
+    }
+}

@@ -1,0 +1,188 @@
+//! The loop that claims jobs and runs them.
+//!
+//! A claimed job has two tasks: the run, and a heartbeat that extends the lease and stops the run when the job may
+//! not go on. Every write of the run carries the claim's epoch, so a run that is late to notice does no harm.
+
+use std::time::Duration;
+
+use catalog::{Claim, ClaimKey, Standing};
+use model::{Import, JobStatus, limits};
+use tokio::task::{JoinHandle, JoinSet};
+use tokio_util::sync::CancellationToken;
+
+use super::end::End;
+use super::progress::Progress;
+use super::run;
+use super::stop::{Reason, Stop};
+use crate::Engine;
+
+/// How often an idle worker looks for jobs whose lease ended elsewhere.
+const POLL: Duration = Duration::from_secs(1);
+/// How often checkpoints of ended jobs are looked at for their age.
+const EXPIRY: Duration = Duration::from_secs(3_600);
+
+/// Runs imports until it is stopped.
+pub struct Worker {
+    token: CancellationToken,
+    task: JoinHandle<()>,
+}
+
+impl Worker {
+    /// Starts claiming jobs.
+    pub fn start(engine: Engine) -> Self {
+        let token = CancellationToken::new();
+        let task = tokio::spawn(work(engine, token.clone()));
+        Self { token, task }
+    }
+
+    /// Stops claiming, checkpoints what runs, gives the claims back, and returns when all of it is done.
+    pub async fn stop(self) {
+        self.token.cancel();
+        if let Err(error) = self.task.await {
+            tracing::error!(%error, "the worker ended badly");
+        }
+    }
+}
+
+async fn work(engine: Engine, token: CancellationToken) {
+    let mut running = JoinSet::new();
+    let mut expiry = tokio::time::interval(EXPIRY);
+    while !token.is_cancelled() {
+        while running.len() < engine.parts.imports.jobs_max {
+            let Some(claim) = claim(&engine).await else { break };
+            running.spawn(carry_out(engine.clone(), claim, token.clone()));
+        }
+        tokio::select! {
+            () = token.cancelled() => break,
+            () = engine.work.notified() => {}
+            Some(ended) = running.join_next() => report(ended),
+            _ = expiry.tick() => expire_checkpoints(&engine).await,
+            () = tokio::time::sleep(POLL) => {}
+        }
+    }
+    while let Some(ended) = running.join_next().await {
+        report(ended);
+    }
+}
+
+/// A panic in a job ends that job's task only; its lease ends and the job is claimed again, a bounded number of times.
+fn report(ended: Result<(), tokio::task::JoinError>) {
+    if let Err(error) = ended {
+        tracing::error!(%error, "an import's task ended badly");
+    }
+}
+
+async fn claim(engine: &Engine) -> Option<Claim> {
+    let now = engine.parts.clock.now();
+    let owner = &engine.parts.imports.owner;
+    let attempts_max = limits::CLAIM_ATTEMPTS_MAX;
+    let claimed = engine.catalog().claim_import(owner, limits::LEASE_MS, attempts_max, now).await;
+    claimed.unwrap_or_else(|error| {
+        tracing::error!(error = &error as &dyn std::error::Error, "cannot claim imports");
+        None
+    })
+}
+
+async fn expire_checkpoints(engine: &Engine) {
+    let before = engine.parts.clock.now().plus_ms(-limits::CHECKPOINT_DAYS * 86_400_000);
+    if let Err(error) = engine.catalog().expire_checkpoints(before).await {
+        tracing::warn!(error = &error as &dyn std::error::Error, "cannot expire checkpoints");
+    }
+}
+
+async fn carry_out(engine: Engine, claim: Claim, token: CancellationToken) {
+    let key = ClaimKey { job: claim.import.id, epoch: claim.epoch };
+    let import = claim.import.clone();
+    tracing::info!(job = %key.job, epoch = key.epoch, "import claimed");
+    let stop = Stop::default();
+    let progress = Progress::default();
+    let beat = heartbeat(engine.clone(), key, progress.clone(), stop.clone(), token);
+    let beat = tokio::spawn(beat);
+    let outcome = run::run(&engine, claim, progress, stop).await;
+    beat.abort();
+    conclude(&engine, key, &import, outcome.err()).await;
+}
+
+/// Extends the lease once a second and watches for reasons to stop.
+async fn heartbeat(
+    engine: Engine,
+    key: ClaimKey,
+    progress: Progress,
+    stop: Stop,
+    token: CancellationToken,
+) {
+    let mut interval = tokio::time::interval(Duration::from_millis(limits::HEARTBEAT_MS));
+    let lease = Duration::from_millis(limits::LEASE_MS.unsigned_abs());
+    let mut last_good = tokio::time::Instant::now();
+    loop {
+        tokio::select! {
+            () = token.cancelled() => return stop.request(Reason::Shutdown),
+            _ = interval.tick() => {}
+        }
+        let now = engine.parts.clock.now();
+        let [objects, missing, bytes] = progress.get();
+        let catalog = engine.catalog();
+        match catalog.heartbeat(key, limits::LEASE_MS, objects, missing, bytes, now).await {
+            Ok(Standing::Good) => last_good = tokio::time::Instant::now(),
+            Ok(Standing::CancelRequested) => return stop.request(Reason::Canceled),
+            Ok(Standing::Barred(message)) => return stop.request(Reason::Barred(message)),
+            Ok(Standing::Fenced) => return stop.request(Reason::Fenced),
+            // Without the catalog nothing can be recorded: after a lease without it, somebody else may own the job.
+            Err(_) if last_good.elapsed() >= lease => return stop.request(Reason::Fenced),
+            Err(error) => {
+                tracing::warn!(error = &error as &dyn std::error::Error, "heartbeat failed");
+            }
+        }
+    }
+}
+
+/// Records how the claim ended, if it did not end in the finishing transaction.
+async fn conclude(engine: &Engine, key: ClaimKey, import: &Import, end: Option<End>) {
+    let now = engine.parts.clock.now();
+    let catalog = engine.catalog();
+    let recorded = match end {
+        None => {
+            tracing::info!(job = %key.job, "import completed");
+            metrics::counter!("tilde_imports_ended_total", "status" => "completed").increment(1);
+            Ok(true)
+        }
+        Some(End::Stopped(Reason::Shutdown)) => catalog.release_import(key, now).await,
+        Some(End::Stopped(Reason::Fenced)) => Ok(false),
+        Some(End::Stopped(Reason::Canceled)) => {
+            metrics::counter!("tilde_imports_ended_total", "status" => "canceled").increment(1);
+            catalog.end_import(key, JobStatus::Canceled, None, now).await
+        }
+        Some(End::Stopped(Reason::Barred(message)) | End::Failed(message)) => {
+            fail(engine, key, import, &message).await
+        }
+        Some(End::Broken(error)) => {
+            log_cause(key, &error);
+            fail(engine, key, import, &error.message).await
+        }
+    };
+    if let Err(error) = recorded {
+        tracing::error!(
+            job = %key.job,
+            error = &error as &dyn std::error::Error,
+            "cannot record how the import ended; it will be claimed again"
+        );
+    }
+}
+
+/// What the user is not told.
+fn log_cause(key: ClaimKey, error: &crate::Error) {
+    let cause = error as &dyn std::error::Error;
+    tracing::error!(job = %key.job, error = cause, "import broken off");
+}
+
+async fn fail(
+    engine: &Engine,
+    key: ClaimKey,
+    import: &Import,
+    message: &str,
+) -> catalog::Result<bool> {
+    tracing::warn!(job = %key.job, repository = %import.spec.repository, message, "import failed");
+    metrics::counter!("tilde_imports_ended_total", "status" => "failed").increment(1);
+    let now = engine.parts.clock.now();
+    engine.catalog().end_import(key, JobStatus::Failed, Some(message), now).await
+}
