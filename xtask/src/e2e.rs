@@ -1,0 +1,178 @@
+//! The end-to-end steps of `cargo xtask test`: a Python environment with pinned packages, the real
+//! S3 server where there may be one, and pytest against the binary that was just built.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result};
+
+use crate::process::{command, find, succeeds, succeeds_silently, watch};
+use crate::provision;
+use crate::report::{Counts, Outcome, Report};
+use crate::test::outcome;
+use crate::workspace::{is_ci, root, target};
+
+/// What the real S3 server (Ceph radosgw with its monitor and store) comes in.
+const RADOSGW: [&str; 4] = ["ceph-mon", "ceph-osd", "radosgw", "ceph-common"];
+/// Its programs, as the fixture calls them.
+const RADOSGW_PROGRAMS: [&str; 4] = ["ceph-mon", "ceph-osd", "radosgw", "radosgw-admin"];
+/// What makes virtual environments on Debian.
+const VENV: [&str; 2] = ["python3", "python3-venv"];
+
+/// Adds the steps.
+pub(crate) fn steps(report: &mut Report, arguments: &[String]) {
+    let may_install = provision::may_install(arguments);
+    let mut python = None;
+    report.step("Python environment", |_| {
+        let (made, outcome) = environment(may_install)?;
+        python = made;
+        Ok(outcome)
+    });
+    report.step("real S3 server", |_| Ok(real_s3_server(may_install)));
+    report.step("end-to-end tests", |counts| match python {
+        Some(python) => run_pytest(&python, counts),
+        None => Ok(gap("without a Python environment".to_owned())),
+    });
+}
+
+/// A gap is a failure on a build server, and left out elsewhere.
+fn gap(reason: String) -> Outcome {
+    if is_ci() { Outcome::Failed(reason) } else { Outcome::LeftOut(reason) }
+}
+
+fn run_pytest(python: &Path, counts: &mut Counts) -> Result<Outcome> {
+    let binary = target().join("debug").join("tilde");
+    if !binary.is_file() {
+        return Ok(Outcome::Failed("target/debug/tilde was not built".to_owned()));
+    }
+    let mut pytest = command(python, &["-m", "pytest", "-ra", "tests/e2e"]);
+    pytest.env("TILDE_BINARY", &binary).env("PYTHONUNBUFFERED", "1");
+    let mut ours = Counts::default();
+    let passed = watch(&mut pytest, |line| {
+        if line.ends_with('=') && line.contains(" in ") {
+            ours.add(line);
+        }
+    })?;
+    Ok(outcome(counts, ours, passed))
+}
+
+fn real_s3_server(may_install: bool) -> Outcome {
+    if RADOSGW_PROGRAMS.iter().all(|program| find(program).is_some()) {
+        return Outcome::Passed("radosgw is installed".to_owned());
+    }
+    if !may_install {
+        let packages = RADOSGW.join(" ");
+        let how = format!("it needs Debian packages ({packages}); --provision installs them");
+        return Outcome::LeftOut(how);
+    }
+    match provision::install(&RADOSGW, "the real S3 server") {
+        Ok(()) => Outcome::Passed("radosgw was installed".to_owned()),
+        Err(reason) => Outcome::LeftOut(reason),
+    }
+}
+
+/// The Python of the environment, made and filled where that has not been done; and how.
+fn environment(may_install: bool) -> Result<(Option<PathBuf>, Outcome)> {
+    let requirements = root().join("tests/e2e/requirements.txt");
+    match venv("e2e", &requirements, may_install)? {
+        Ok((python, how)) => Ok((Some(python), Outcome::Passed(how))),
+        Err(reason) => Ok((None, gap(reason))),
+    }
+}
+
+/// A virtual environment `target/NAME` with the packages of `requirements`: its Python and how it
+/// was made, or why there can be none. One that has them already is used as it is.
+pub(crate) fn venv(
+    name: &str,
+    requirements: &Path,
+    may_install: bool,
+) -> Result<Result<(PathBuf, String), String>> {
+    let folder = target().join(name).join("venv");
+    let python = folder.join("bin").join("python");
+    let stamp = folder.join("installed.txt");
+    let wanted = fs::read_to_string(requirements).context("cannot read the requirements")?;
+    let works = succeeds_silently(&mut command(&python, &["-c", "import sys"]));
+    if works && fs::read_to_string(&stamp).is_ok_and(|installed| installed == wanted) {
+        return Ok(Ok((python, format!("{name}/venv has the pinned packages"))));
+    }
+    let how = match make_venv(&folder, may_install) {
+        Ok(how) => how,
+        Err(reason) => return Ok(Err(reason)),
+    };
+    println!("made the environment with {}", how.text());
+    let mut install = how.pip(&python);
+    install.args(["install", "--quiet", "--disable-pip-version-check", "-r"]).arg(requirements);
+    if !succeeds(&mut install)? {
+        return Ok(Err("pip could not install the pinned packages, see above".to_owned()));
+    }
+    fs::write(&stamp, wanted).context("cannot write into the environment")?;
+    Ok(Ok((python, format!("made with {}", how.text()))))
+}
+
+/// The ways to a virtual environment. Debian ships Python without ensurepip, so the first may not
+/// work.
+#[derive(Clone, Copy)]
+enum Way {
+    Venv,
+    VirtualenvModule,
+    VirtualenvProgram,
+    OutsidePip,
+}
+
+impl Way {
+    const ALL: [Self; 4] =
+        [Self::Venv, Self::VirtualenvModule, Self::VirtualenvProgram, Self::OutsidePip];
+
+    fn text(self) -> &'static str {
+        match self {
+            Self::Venv => "python3 -m venv",
+            Self::VirtualenvModule => "python3 -m virtualenv",
+            Self::VirtualenvProgram => "virtualenv",
+            Self::OutsidePip => "python3 -m venv --without-pip and a pip from outside",
+        }
+    }
+
+    fn make(self, folder: &str) -> bool {
+        let mut make = match self {
+            Self::Venv => command("python3", &["-m", "venv", "--clear", folder]),
+            Self::VirtualenvModule => {
+                command("python3", &["-m", "virtualenv", "--clear", "--quiet", folder])
+            }
+            Self::VirtualenvProgram => command("virtualenv", &["--clear", "--quiet", folder]),
+            Self::OutsidePip => {
+                command("python3", &["-m", "venv", "--clear", "--without-pip", folder])
+            }
+        };
+        let pip = match self {
+            Self::OutsidePip => &["-m", "pip", "--version"][..],
+            _ => &["-c", "import sys"][..],
+        };
+        succeeds_silently(&mut command("python3", pip)) && succeeds_silently(&mut make)
+    }
+
+    /// The pip that fills it.
+    fn pip(self, python: &Path) -> std::process::Command {
+        match self {
+            Self::OutsidePip => {
+                let mut pip = command("python3", &["-m", "pip", "--python"]);
+                pip.arg(python);
+                pip
+            }
+            _ => command(python, &["-m", "pip"]),
+        }
+    }
+}
+
+fn make_venv(folder: &Path, may_install: bool) -> Result<Way, String> {
+    let path = folder.to_str().ok_or("the target folder's path is not UTF-8")?;
+    let first = |ways: [Way; 4]| ways.into_iter().find(|way| way.make(path));
+    if let Some(way) = first(Way::ALL) {
+        return Ok(way);
+    }
+    let hint = "python3 cannot make a virtual environment (on Debian: python3-venv)";
+    if !may_install {
+        return Err(hint.to_owned());
+    }
+    provision::install(&VENV, "the Python environment")?;
+    first(Way::ALL).ok_or(hint.to_owned())
+}
