@@ -52,7 +52,8 @@ pub struct Commit {
 
 impl Commit {
     /// The id that the other fields determine: BLAKE3, derive-key context `tilde commit v1`, over
-    /// repository, root hash, parent, message, committer, time and metadata, each length-prefixed (u64, little endian).
+    /// repository, root hash, parent, message, committer, time and metadata, each length-prefixed
+    /// (u64, little endian).
     pub fn content_id(&self) -> CommitId {
         let mut hasher = blake3::Hasher::new_derive_key("tilde commit v1");
         let mut field = |bytes: &[u8]| {

@@ -1,7 +1,7 @@
 //! A connector: the stored record of a place in a foreign store and how to reach it.
 //!
-//! The *config* (credentials, region, endpoint) is not part of it: the catalog keeps that sealed, and only the
-//! engine opens it, for as long as a source is in use.
+//! The *config* (credentials, region, endpoint) is not part of it: the catalog keeps that sealed,
+//! and only the engine opens it, for as long as a source is in use.
 
 use std::fmt;
 use std::str::FromStr;

@@ -26,8 +26,8 @@ pub struct Entry {
 
 /// Where the bytes of an object lie.
 ///
-/// An object of up to [`crate::limits::PIECE_BYTES`] is one piece; a larger one is cut into aligned pieces of
-/// that size, the last shorter. An empty object has none.
+/// An object of up to [`crate::limits::PIECE_BYTES`] is one piece; a larger one is cut into aligned
+/// pieces of that size, the last shorter. An empty object has none.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Content {
     /// Up to [`crate::limits::PIECES_INLINE_MAX`] pieces, in order.

@@ -9,8 +9,8 @@ use crate::{
     UserId,
 };
 
-/// The state of a job. `Pending -> Running -> one of the other three`; a failed or canceled job becomes pending
-/// again by a retry; nothing leaves `Completed`.
+/// The state of a job. `Pending -> Running -> one of the other three`; a failed or canceled job
+/// becomes pending again by a retry; nothing leaves `Completed`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum JobStatus {
     /// Waits for a worker.
@@ -92,11 +92,13 @@ pub struct Import {
     pub objects_missing: u64,
     /// Bytes of the objects that are in place.
     pub bytes_imported: u64,
-    /// Set once completed; the head it confirmed where nothing changed; `None` where nothing matched.
+    /// Set once completed; the head it confirmed where nothing changed; `None` where nothing
+    /// matched.
     pub commit: Option<CommitId>,
     /// Set once failed: what happened and what to do.
     pub error: Option<String>,
-    /// The repository's head when the job was created: what it compares with. `None`: the empty tree.
+    /// The repository's head when the job was created: what it compares with. `None`: the empty
+    /// tree.
     pub base: Option<CommitId>,
     /// When it was created; the `import_time` of its entries.
     pub created_at: Timestamp,
@@ -107,11 +109,13 @@ pub struct Import {
 /// How far one shard (a range of the listing) of a job is, as of its last checkpoint.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct ShardState {
-    /// Every key up to and including this one was listed and is either in a run, or pending. `None`: nothing yet.
+    /// Every key up to and including this one was listed and is either in a run, or pending.
+    /// `None`: nothing yet.
     pub cursor: Option<Vec<u8>>,
     /// Whether the listing has reached its end.
     pub listed_all: bool,
-    /// Listed keys up to the cursor that are in no run yet, in key order, bounded by the transfers in flight.
+    /// Listed keys up to the cursor that are in no run yet, in key order, bounded by the transfers
+    /// in flight.
     pub pending: Vec<PendingKey>,
     /// Objects in runs, carried ones included.
     pub objects: u64,
@@ -125,7 +129,8 @@ pub struct ShardState {
     pub markers: u64,
 }
 
-/// A listed object that is not in a run yet, with what the listing said and the pieces already stored.
+/// A listed object that is not in a run yet, with what the listing said and the pieces already
+/// stored.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct PendingKey {
     /// The key in the source.

@@ -1,8 +1,9 @@
 //! The nouns of Tilde: pure values without IO.
 //!
-//! Everything every room must agree on lives here: identifiers, paths, entries and their provenance,
-//! records of the catalog, the states of an import, and the limits of the system. Nothing here reads a
-//! clock, draws randomness or touches a file; [`Clock`] and [`Entropy`] are only the shape of those.
+//! Everything every room must agree on lives here: identifiers, paths, entries and their
+//! provenance, records of the catalog, the states of an import, and the limits of the system.
+//! Nothing here reads a clock, draws randomness or touches a file; [`Clock`] and [`Entropy`] are
+//! only the shape of those.
 #![forbid(unsafe_code)]
 
 mod account;

@@ -1,7 +1,8 @@
 //! Object paths: UTF-8, 1 to 2,048 bytes, no NUL, otherwise opaque.
 //!
-//! A path is a key, not a place in a file system: `a`, `a/`, `a/b` and `a//b` are four objects, `..` is a
-//! name like any other, and the order is that of the bytes. Nothing is ever stripped or normalized.
+//! A path is a key, not a place in a file system: `a`, `a/`, `a/b` and `a//b` are four objects,
+//! `..` is a name like any other, and the order is that of the bytes. Nothing is ever stripped or
+//! normalized.
 
 use std::fmt;
 use std::sync::Arc;
@@ -68,8 +69,8 @@ impl fmt::Debug for ObjectPath {
     }
 }
 
-/// The smallest byte string greater than every string that starts with `prefix`; `None` when there is no such
-/// string (an empty prefix, or one of 0xFF bytes only).
+/// The smallest byte string greater than every string that starts with `prefix`; `None` when there
+/// is no such string (an empty prefix, or one of 0xFF bytes only).
 pub fn successor(prefix: &[u8]) -> Option<Vec<u8>> {
     let mut next = prefix.to_vec();
     while let Some(last) = next.pop() {
