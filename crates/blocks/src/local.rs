@@ -8,7 +8,7 @@
 use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::ops::Range;
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -19,12 +19,17 @@ use model::RepositoryId;
 use quick_cache::sync::Cache;
 
 use crate::name::{FOLDER, OPEN};
+use crate::store::WRITE_ALIGN;
 use crate::{Error, Name, Result, Sink, Store, StoredFile};
 
 /// Open files kept for reading.
 const HANDLES_MAX: usize = 256;
 /// Repositories whose folder is known to be durable.
 const FOLDERS_MAX: usize = 4_096;
+/// Writes of at least this many bytes go past the page cache: copying into it costs more than
+/// receiving and hashing the bytes, and an import does not read what it wrote. What is smaller,
+/// such as the pages of a small commit, is likely to be read soon and stays cached.
+const DIRECT_BYTES_MIN: usize = 1 << 20;
 
 /// Segments in a folder of the local file system.
 pub struct Local {
@@ -76,6 +81,25 @@ async fn blocking<T: Send + 'static>(
 
 fn sync_folder(folder: &Path) -> io::Result<()> {
     File::open(folder)?.sync_all()
+}
+
+/// Opens a file past the page cache, if its file system can do that.
+fn open_direct(path: &Path) -> Option<File> {
+    #[cfg(target_os = "linux")]
+    let flags = libc::O_DIRECT;
+    // Elsewhere the flag does not exist, and this is a second handle like the first.
+    #[cfg(not(target_os = "linux"))]
+    let flags = 0;
+    OpenOptions::new().write(true).custom_flags(flags).open(path).ok()
+}
+
+/// Whether a write may go past the page cache: large, and aligned in file and memory.
+fn fits_direct(offset: u64, bytes: &[u8]) -> bool {
+    let aligned = |number: usize| number.is_multiple_of(WRITE_ALIGN);
+    bytes.len() >= DIRECT_BYTES_MIN
+        && aligned(bytes.len())
+        && aligned(bytes.as_ptr().addr())
+        && offset.is_multiple_of(WRITE_ALIGN as u64)
 }
 
 #[async_trait]
@@ -131,6 +155,7 @@ impl Disk {
             file: file.to_owned(),
             path,
             handle: Arc::new(handle),
+            direct: open_direct(&open).map(Arc::new),
             unfinished: Some(open),
         };
         // Checked while we hold the `.open` name, the only way to the final one: nobody can take it
@@ -205,6 +230,8 @@ struct LocalSink {
     file: String,
     path: PathBuf,
     handle: Arc<File>,
+    /// The same file past the page cache, where the file system can do that.
+    direct: Option<Arc<File>>,
     /// What to remove when this is dropped: the file under its present name, until it is durable.
     unfinished: Option<PathBuf>,
 }
@@ -212,8 +239,16 @@ struct LocalSink {
 #[async_trait]
 impl Sink for LocalSink {
     async fn write_at(&mut self, offset: u64, bytes: Bytes) -> Result<()> {
+        let direct = self.direct.clone().filter(|_| fits_direct(offset, &bytes));
         let handle = Arc::clone(&self.handle);
-        let write = move || handle.write_all_at(&bytes, offset);
+        let write = move || match direct.map(|direct| direct.write_all_at(&bytes, offset)) {
+            // The file system wants more than our alignment; nothing is wrong with the file.
+            Some(Err(error)) if error.kind() == io::ErrorKind::InvalidInput => {
+                handle.write_all_at(&bytes, offset)
+            }
+            Some(written) => written,
+            None => handle.write_all_at(&bytes, offset),
+        };
         let file = self.file.clone();
         blocking(&self.file, move || write().map_err(|source| Error::io(&file, source))).await
     }

@@ -10,7 +10,7 @@ use std::mem;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use bytes::{Bytes, BytesMut};
+use bytes::{Buf, Bytes, BytesMut};
 use model::limits::{FRAME_BYTES, SEGMENT_BYTES};
 use model::{Extent, Hash, RepositoryId, SegmentId, SegmentRecord, WriterId};
 use tokio::task::JoinHandle;
@@ -18,11 +18,13 @@ use tokio::task::JoinHandle;
 use crate::format::{
     DATA_START, Directory, HEADER_BYTES, Item, Trailer, encode_header, frame_checksum,
 };
+use crate::store::WRITE_ALIGN;
 use crate::{Error, ITEMS_MAX, ItemKind, Name, Result, Sink, Store};
 
 /// Bytes written at a time; a segment holds at most two such buffers. A whole number of frames.
 const BUFFER_BYTES: usize = 1 << 20;
 const _: () = assert!(BUFFER_BYTES.is_multiple_of(FRAME_BYTES as usize));
+const _: () = assert!((FRAME_BYTES as usize).is_multiple_of(WRITE_ALIGN));
 
 /// Opens segments for one writer and repository, numbered from 0. Clones share the numbering. The
 /// caller sees to it that no two writers of one id ever exist.
@@ -85,6 +87,15 @@ pub struct Segment {
     unfinished: Option<Unfinished>,
 }
 
+/// An empty buffer that begins at a multiple of [`WRITE_ALIGN`], and does so again when reused.
+fn new_buffer() -> BytesMut {
+    let mut buffer = BytesMut::with_capacity(BUFFER_BYTES + WRITE_ALIGN);
+    let padding = buffer.as_ptr().addr().wrapping_neg() % WRITE_ALIGN;
+    buffer.resize(padding, 0);
+    buffer.advance(padding);
+    buffer
+}
+
 /// A streamed item that has begun.
 struct Unfinished {
     kind: ItemKind,
@@ -102,7 +113,7 @@ impl Unfinished {
 
 impl Segment {
     fn new(name: Name, sink: Box<dyn Sink>) -> Self {
-        let mut buffer = BytesMut::with_capacity(BUFFER_BYTES);
+        let mut buffer = new_buffer();
         buffer.extend_from_slice(&encode_header(&name));
         Self {
             name,
@@ -280,7 +291,7 @@ impl Segment {
         self.close_frames();
         self.save_frame_head();
         let spare = self.written.take().and_then(|bytes| bytes.try_into_mut().ok());
-        let mut spare = spare.unwrap_or_else(|| BytesMut::with_capacity(BUFFER_BYTES));
+        let mut spare = spare.unwrap_or_else(new_buffer);
         spare.clear();
         let full = mem::replace(&mut self.buffer, spare).freeze();
         self.written = Some(full.clone());

@@ -8,6 +8,10 @@ use model::{SegmentId, SegmentRecord};
 
 use crate::{Name, Result};
 
+/// Alignment of large writes, in the file and in memory, with which any file system can take them
+/// straight from the buffer to the disk.
+pub(crate) const WRITE_ALIGN: usize = 4_096;
+
 /// Where segment files rest. Files are named as [`Name`] displays; every other name is
 /// [`crate::Error::Name`].
 #[async_trait]

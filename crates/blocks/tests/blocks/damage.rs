@@ -196,7 +196,8 @@ proptest! {
             let mut sealed = Sealed::new(&[10, 20]).await;
             // Some start as a segment, some end as one.
             let kept = &sealed.file[..keep.min(sealed.file.len() - 1)];
-            for file in [[kept, &bytes].concat(), [&bytes[..], &sealed.file[keep.min(60)..]].concat()] {
+            let tail = &sealed.file[keep.min(60)..];
+            for file in [[kept, &bytes].concat(), [&bytes[..], tail].concat()] {
                 sealed.record.length = file.len() as u64;
                 sealed.setup.table.insert(sealed.record.clone());
                 let sound = file == sealed.file;

@@ -1,7 +1,7 @@
 //! Writes, syncs and reads that fail, and calls that are given up halfway.
 
 use std::io::ErrorKind;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -91,22 +91,26 @@ async fn a_failed_read_is_not_remembered() {
     setup.assert_sound(&record).await;
 }
 
-/// A store whose writes wait for a permit.
+/// A store whose writes wait for a permit, and which notes the memory they come from.
 struct Gated {
     inner: Memory,
     gate: Arc<Semaphore>,
+    buffers: Buffers,
 }
 
 struct GatedSink {
     inner: Box<dyn Sink>,
     gate: Arc<Semaphore>,
+    buffers: Buffers,
 }
+
+type Buffers = Arc<Mutex<Vec<(usize, usize)>>>;
 
 #[async_trait]
 impl Store for Gated {
     async fn create(&self, file: &str) -> Result<Box<dyn Sink>> {
         let inner = self.inner.create(file).await?;
-        Ok(Box::new(GatedSink { inner, gate: Arc::clone(&self.gate) }))
+        Ok(Box::new(GatedSink { inner, gate: self.gate.clone(), buffers: self.buffers.clone() }))
     }
     async fn read(&self, file: &str, range: std::ops::Range<u64>) -> Result<Bytes> {
         self.inner.read(file, range).await
@@ -126,6 +130,8 @@ impl Store for Gated {
 impl Sink for GatedSink {
     async fn write_at(&mut self, offset: u64, bytes: Bytes) -> Result<()> {
         self.gate.acquire().await.expect("never closed").forget();
+        let buffer = (bytes.as_ptr().addr(), bytes.len());
+        self.buffers.lock().expect("no test panics with it").push(buffer);
         self.inner.write_at(offset, bytes).await
     }
     async fn finish(self: Box<Self>, length: u64) -> Result<()> {
@@ -133,10 +139,36 @@ impl Sink for GatedSink {
     }
 }
 
+fn gated(gate: &Arc<Semaphore>, buffers: &Buffers) -> Setup {
+    let (gate, buffers) = (Arc::clone(gate), Arc::clone(buffers));
+    Setup::new(Arc::new(Gated { inner: Memory::new(), gate, buffers }))
+}
+
+#[tokio::test]
+async fn two_aligned_buffers_carry_a_segment() {
+    let buffers = Buffers::default();
+    let setup = gated(&Arc::new(Semaphore::new(100)), &buffers);
+    let mut segment = setup.open(1).await;
+    for seed in 0..40 {
+        let size = 300_000 + 7 * seed as usize;
+        append(&mut segment, ItemKind::Object, noise(seed, size)).await;
+        segment.begin(ItemKind::Object).await.expect("no item is open");
+        segment.write(&noise(seed, 2 * size)).await.expect("room for bytes");
+        segment.abort().await.expect("an open item");
+    }
+    setup.seal(segment).await;
+    let mut buffers = buffers.lock().expect("no test panics with it").clone();
+    buffers.pop();
+    assert!(buffers.len() >= 20 && buffers.iter().all(|(at, size)| at % 4096 == 0 && *size == MIB));
+    buffers.sort_unstable();
+    buffers.dedup();
+    assert!(buffers.len() <= 2, "{buffers:?}");
+}
+
 #[tokio::test(start_paused = true)]
 async fn an_append_given_up_halfway_can_be_aborted() {
     let gate = Arc::new(Semaphore::new(0));
-    let setup = Setup::new(Arc::new(Gated { inner: Memory::new(), gate: Arc::clone(&gate) }));
+    let setup = gated(&gate, &Buffers::default());
     let mut segment = setup.open(1).await;
     let first = append(&mut segment, ItemKind::Object, noise(1, MIB / 2)).await;
     let bytes = noise(2, 4 * MIB);
