@@ -48,7 +48,7 @@ pub enum Error {
     /// Nothing came in time.
     #[error(
         "{host} did not {wait} within {seconds} s: check that the source is up and can be reached \
-         from this server"
+         from this server, and the connector's endpoint"
     )]
     Timeout {
         /// Host and port.

@@ -40,6 +40,18 @@ pub struct PageToken {
     pub(crate) last: Option<Listed>,
 }
 
+impl PageToken {
+    /// The token of a source that checks its pages itself, such as one in memory.
+    pub fn new(token: String) -> Self {
+        Self { token, last: None }
+    }
+
+    /// The source's own token.
+    pub fn as_str(&self) -> &str {
+        &self.token
+    }
+}
+
 /// An opened object.
 pub struct Opened {
     /// What the source says about it.

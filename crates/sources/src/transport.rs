@@ -59,10 +59,9 @@ impl Transport {
         host: &str,
         request: Request<Empty<Bytes>>,
     ) -> Result<Response<Incoming>> {
-        let https = request.uri().scheme() == Some(&http::uri::Scheme::HTTPS);
         match timeout(self.timeouts.first_byte, self.client.request(request)).await {
             Ok(Ok(response)) => Ok(response),
-            Ok(Err(error)) => Err(explain(host, https, error)),
+            Ok(Err(error)) => Err(explain(host, error)),
             Err(_) => {
                 let seconds = self.timeouts.first_byte.as_secs();
                 Err(Error::Timeout { host: host.to_owned(), wait: Wait::Answer, seconds })
@@ -102,7 +101,7 @@ impl Transport {
 }
 
 /// Finds out what a failed request means for its user.
-fn explain(host: &str, https: bool, error: legacy::Error) -> Error {
+fn explain(host: &str, error: legacy::Error) -> Error {
     let host = host.to_owned();
     if let Some(error) = find::<DialError>(&error) {
         return match error.clone() {
@@ -130,18 +129,10 @@ fn explain(host: &str, https: bool, error: legacy::Error) -> Error {
         return Error::Connect { host, kind };
     }
     match find::<hyper::Error>(&error) {
-        Some(inner) if inner.is_parse() && !https && looks_like_tls(inner) => {
-            Error::NotPlain { host }
-        }
+        // A TLS alert, the answer of a TLS port to plain HTTP, is one of the things this can be.
         Some(inner) if inner.is_parse() => Error::NotHttp { host, source: Box::new(error) },
         _ => Error::Broken { host, source: Box::new(error) },
     }
-}
-
-/// A TLS alert, which a TLS port sends when it is spoken to in plain HTTP, parses as an answer of
-/// no known HTTP version.
-fn looks_like_tls(error: &hyper::Error) -> bool {
-    error.is_parse_version_h2() || error.to_string().contains("HTTP version")
 }
 
 fn advice(error: &CertificateError) -> &'static str {

@@ -245,7 +245,7 @@ mod tests {
 
     fn site(bucket: &str, region: &str, operator: Option<&str>) -> (String, String, String) {
         let config = json!({ "access_key_id": "a", "secret_access_key": "b", "region": region });
-        let config = S3Config::parse(&config).ok().expect("a config");
+        let config = S3Config::parse(&config).expect("a config");
         let operator: Option<Endpoint> = operator.map(|text| text.parse().expect("an endpoint"));
         let site = Site::new(bucket, &config, operator.as_ref()).expect("a site");
         (site.endpoint.to_string(), site.bucket_path, site.object_root)

@@ -104,7 +104,7 @@ impl Refusal {
             }
             (Some(code), name, _) => match check(name) {
                 Some(check) => Error::Credentials { code, check },
-                None if self.status == StatusCode::FORBIDDEN => {
+                None if self.status == StatusCode::FORBIDDEN || name == "AccessDenied" => {
                     Error::Denied { code, operation: asked.operation }
                 }
                 None => Error::Status { status, code: Some(code), operation: asked.operation },

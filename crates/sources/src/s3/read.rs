@@ -57,7 +57,8 @@ impl Client {
         let asked = ObjectRequest {
             key: &object.key,
             if_match: pinned.filter(|etag| etag.starts_with('"')),
-            range: range.map(|range| format!("bytes={}-{}", range.start, range.end - 1)),
+            range: range
+                .map(|range| format!("bytes={}-{}", range.start, range.end.saturating_sub(1))),
         };
         let response = self.get(&asked).await?;
         let etag = check_etag(response.headers(), pinned)?;

@@ -126,7 +126,8 @@ mod tests {
     #[test]
     fn text_comes_out_exactly() {
         let found = leaves(
-            "\u{feff}<?xml version=\"1.0\"?>\n<Error xmlns='x'><Code> a&amp;&#x41;&#66;<![CDATA[<&]]>\r\n\
+            "\u{feff}<?xml version=\"1.0\"?>\n<Error xmlns='x'><Code> a&amp;&#x41;&#66;<![CDATA[<&]]>\
+             \r\n\
              </Code><!-- no --><Key/></Error>\n",
         );
         assert_eq!(
