@@ -63,9 +63,8 @@ impl Batch {
     /// Whether the batch should become durable now.
     pub(super) fn is_due(&self) -> bool {
         let age_max = Duration::from_millis(limits::RUN_AGE_MAX_MS);
-        let bytes = self.segment.as_ref().map_or(0, Segment::len);
         self.entries.len() >= limits::RUN_ENTRIES_MAX
-            || bytes >= limits::SEGMENT_BYTES
+            || self.segment.as_ref().is_some_and(Segment::is_full)
             || self.since.is_some_and(|since| since.elapsed() >= age_max)
     }
 
