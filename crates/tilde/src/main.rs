@@ -1,2 +1,24 @@
-//! The tilde room.
-fn main() {}
+//! The program `tilde`: configuration, composition of the rooms, command line and quickstart. No
+//! business rules.
+
+mod admin;
+mod check;
+mod cli;
+mod config;
+mod data_dir;
+mod logs;
+mod metrics;
+mod quickstart;
+mod rooms;
+mod serve;
+mod signals;
+mod system;
+mod tls;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    // One provider for everything that speaks TLS; it is the only one, so this cannot be too late.
+    let _already = rustls::crypto::ring::default_provider().install_default();
+    cli::run()
+}

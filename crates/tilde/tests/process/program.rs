@@ -1,0 +1,163 @@
+//! The real program as a test sees it: commands that know nothing of this machine's environment,
+//! and a server that is waited for and ended.
+
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::TcpStream;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+/// How long a server may take to end.
+const END_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// The program, in an environment of its own.
+pub(crate) fn tilde() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_tilde"));
+    command.env_clear().env("HOME", "/nonexistent").stdin(Stdio::null());
+    command
+}
+
+/// Runs `arguments` with `--data-dir`.
+pub(crate) fn run(data: &Path, arguments: &[&str]) -> Output {
+    tilde().args(arguments).arg("--data-dir").arg(data).output().expect("it runs")
+}
+
+/// Standard output of a run that succeeded.
+pub(crate) fn said(output: &Output) -> String {
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{}: {errors}", output.status);
+    String::from_utf8(output.stdout.clone()).expect("UTF-8")
+}
+
+/// Standard error of a run that ended with `code`.
+pub(crate) fn refused(output: &Output, code: i32) -> String {
+    let errors = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(code), "{errors}");
+    errors
+}
+
+/// A folder that goes with the test.
+pub(crate) struct Folder(tempfile::TempDir);
+
+impl Folder {
+    /// An empty one.
+    pub(crate) fn new() -> Self {
+        Self(tempfile::tempdir().expect("a folder"))
+    }
+
+    /// A path in it.
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+}
+
+/// A running `tilde serve`; killed when dropped.
+pub(crate) struct Server {
+    child: Child,
+    output: BufReader<std::process::ChildStdout>,
+    /// `http://127.0.0.1:PORT`
+    pub(crate) url: String,
+    /// What it said before it listened.
+    pub(crate) greeting: String,
+}
+
+impl Server {
+    /// Starts on a free port and waits until it listens.
+    pub(crate) fn start(data: &Path, adjust: impl FnOnce(&mut Command)) -> Self {
+        let mut command = tilde();
+        command.args(["serve", "--listen", "127.0.0.1:0", "--data-dir"]).arg(data);
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        adjust(&mut command);
+        let mut child = command.spawn().expect("it runs");
+        let mut output = BufReader::new(child.stdout.take().expect("piped"));
+        let (mut greeting, mut url) = (String::new(), None);
+        while url.is_none() {
+            let mut line = String::new();
+            if output.read_line(&mut line).expect("its output") == 0 {
+                let mut errors = String::new();
+                let _read = child.stderr.take().expect("piped").read_to_string(&mut errors);
+                panic!("the server ended: {errors}");
+            }
+            url = line.strip_prefix("listening on ").map(|url| url.trim().to_owned());
+            greeting.push_str(&line);
+        }
+        Self { child, output, url: url.expect("the loop ended"), greeting }
+    }
+
+    /// Its process.
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Sends a signal.
+    pub(crate) fn signal(&self, name: &str) {
+        let pid = self.pid().to_string();
+        let sent = Command::new("kill").args(["-s", name, &pid]).status().expect("kill runs");
+        assert!(sent.success());
+    }
+
+    /// Waits until it ends; its status and what it wrote to standard error.
+    pub(crate) fn ended(mut self) -> (ExitStatus, String) {
+        let deadline = Instant::now() + END_TIMEOUT;
+        let status = loop {
+            if let Some(status) = self.child.try_wait().expect("it can be waited for") {
+                break status;
+            }
+            assert!(Instant::now() < deadline, "the server does not end");
+            std::thread::sleep(Duration::from_millis(20));
+        };
+        let (mut errors, mut rest) = (String::new(), String::new());
+        self.child.stderr.take().expect("piped").read_to_string(&mut errors).expect("UTF-8");
+        self.output.read_to_string(&mut rest).expect("UTF-8");
+        (status, errors)
+    }
+
+    /// Ends it in order.
+    pub(crate) fn stop(self) -> String {
+        self.signal("TERM");
+        let (status, errors) = self.ended();
+        assert_eq!(status.code(), Some(0), "{errors}");
+        errors
+    }
+
+    /// A request with a key; the status and the JSON of the answer.
+    pub(crate) fn call(
+        &self,
+        method: &str,
+        path: &str,
+        token: &str,
+        body: Option<Value>,
+    ) -> (u16, Value) {
+        let address = self.url.strip_prefix("http://").expect("plain HTTP");
+        let mut stream = TcpStream::connect(address).expect("it listens");
+        let body = body.map(|body| body.to_string()).unwrap_or_default();
+        let length = body.len();
+        write!(
+            stream,
+            "{method} {path} HTTP/1.1\r\nhost: {address}\r\nauthorization: Bearer {token}\r\n\
+             content-type: application/json\r\ncontent-length: {length}\r\n\
+             connection: close\r\n\r\n{body}",
+        )
+        .expect("sent");
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).expect("an answer");
+        let (head, body) = answer.split_once("\r\n\r\n").expect("a head");
+        let status = head.split(' ').nth(1).and_then(|status| status.parse().ok());
+        (status.expect("a status"), serde_json::from_str(body).unwrap_or_default())
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ended_already = self.child.kill();
+        let _reaped = self.child.wait();
+    }
+}
+
+/// The key that the first start wrote.
+pub(crate) fn admin_key(data: &Path) -> String {
+    let key = std::fs::read_to_string(data.join("admin.key")).expect("admin.key");
+    key.trim().to_owned()
+}
