@@ -1,0 +1,190 @@
+//! Jobs as their users see them.
+
+use std::sync::Arc;
+
+use catalog::{Catalog, Error, Finished};
+use model::{ConnectorId, Import, JobId, JobStatus};
+use uuid::Uuid;
+
+use super::world::{ENDED_MS, World, at, key, shard};
+
+pub(crate) async fn a_job_starts_pending_at_the_head(catalog: Arc<dyn Catalog>) {
+    let world = World::new(catalog.clone()).await;
+    let head = world.commit().await.id;
+    let new = Import { objects_imported: 7, status: JobStatus::Completed, ..world.new_import() };
+    assert_eq!(catalog.create_import(&new, None).await.expect("a job"), new.id);
+    let expected =
+        Import { base: Some(head), objects_imported: 0, status: JobStatus::Pending, ..new.clone() };
+    assert_eq!(world.job(new.id).await, expected);
+    let twice = catalog.create_import(&new, None).await;
+    assert!(matches!(twice, Err(Error::Conflict { .. })));
+    let mut dangling = world.new_import();
+    dangling.spec.connector = ConnectorId(Uuid::new_v4());
+    let refused = catalog.create_import(&dangling, None).await;
+    assert!(matches!(refused, Err(Error::NotFound { .. })));
+    catalog.delete_repository(world.repository.id, at(99)).await.expect("a deletion");
+    let refused = catalog.create_import(&world.new_import(), None).await;
+    assert!(matches!(refused, Err(Error::NotFound { .. })));
+}
+
+pub(crate) async fn an_idempotency_key_returns_the_first_job(catalog: Arc<dyn Catalog>) {
+    let world = World::new(catalog.clone()).await;
+    let first = Import { created_at: at(100), ..world.new_import() };
+    let create = |new: Import, key: &'static str, since: i64| {
+        let catalog = catalog.clone();
+        async move { catalog.create_import(&new, Some((key, at(since)))).await.expect("a job") }
+    };
+    assert_eq!(create(first.clone(), "k", 50).await, first.id);
+    let again = world.new_import();
+    assert_eq!(create(again.clone(), "k", 100).await, first.id, "at `since` still counts");
+    let found = catalog.import(world.repository.id, again.id).await.expect("an answer");
+    assert_eq!(found, None, "nothing was written");
+
+    let other_key = world.new_import();
+    assert_eq!(create(other_key.clone(), "K", 50).await, other_key.id);
+    let bob = world.user("bob").await;
+    let mut of_bob = world.new_import();
+    of_bob.spec.created_by = bob.id;
+    assert_eq!(create(of_bob.clone(), "k", 50).await, of_bob.id);
+    let mut elsewhere = world.new_import();
+    elsewhere.spec.repository = world.another_repository(&world.organization, "elsewhere").await.id;
+    assert_eq!(create(elsewhere.clone(), "k", 50).await, elsewhere.id);
+    let later = Import { created_at: at(300), ..world.new_import() };
+    assert_eq!(create(later.clone(), "k", 101).await, later.id, "the first is too old");
+    assert_eq!(create(world.new_import(), "k", 101).await, later.id);
+}
+
+pub(crate) async fn a_job_belongs_to_its_repository(catalog: Arc<dyn Catalog>) {
+    let world = World::new(catalog.clone()).await;
+    let job = world.start().await;
+    let other = world.another_repository(&world.organization, "other").await.id;
+    assert_eq!(catalog.import(other, job).await.expect("an answer"), None);
+    assert_eq!(catalog.cancel_import(other, job, at(9)).await.expect("an answer"), None);
+    assert_eq!(catalog.retry_import(other, job, at(9)).await.expect("an answer"), None);
+    assert_eq!(world.job(job).await.status, JobStatus::Pending);
+    let unknown = JobId(Uuid::new_v4());
+    let repository = world.repository.id;
+    assert_eq!(catalog.import(repository, unknown).await.expect("an answer"), None);
+    assert_eq!(catalog.cancel_import(repository, unknown, at(9)).await.expect("an answer"), None);
+}
+
+pub(crate) async fn cancelling_ends_a_pending_job_and_asks_a_running_one(
+    catalog: Arc<dyn Catalog>,
+) {
+    let world = World::new(catalog.clone()).await;
+    let repository = world.repository.id;
+    let pending = world.start().await;
+    let cancel = |job| {
+        let (catalog, now) = (catalog.clone(), world.tick());
+        async move {
+            let job = catalog.cancel_import(repository, job, now).await.expect("an answer");
+            (job.expect("the job"), now)
+        }
+    };
+    let (canceled, now) = cancel(pending).await;
+    assert_eq!((canceled.status, canceled.updated_at), (JobStatus::Canceled, now));
+    assert_eq!(canceled, world.job(pending).await);
+    assert!(world.claim_with(ENDED_MS).await.is_none());
+
+    let claim = world.running().await;
+    let (asked, _) = cancel(claim.import.id).await;
+    assert_eq!(asked.status, JobStatus::Running);
+    let ended = catalog.end_import(key(&claim), JobStatus::Canceled, None, world.tick()).await;
+    assert!(ended.expect("an answer"));
+    let before = world.job(claim.import.id).await;
+    assert_eq!(before.status, JobStatus::Canceled);
+    let (after, _) = cancel(claim.import.id).await;
+    assert_eq!(after, before, "an ended job is left as it is");
+}
+
+pub(crate) async fn a_cancelled_job_of_a_dead_worker_ends_at_the_next_claim(
+    catalog: Arc<dyn Catalog>,
+) {
+    let world = World::new(catalog.clone()).await;
+    let job = world.start().await;
+    world.claim_with(ENDED_MS).await.expect("a claim");
+    catalog.cancel_import(world.repository.id, job, world.tick()).await.expect("an answer");
+    assert!(world.claim_with(ENDED_MS).await.is_none());
+    assert_eq!(world.job(job).await.status, JobStatus::Canceled);
+}
+
+pub(crate) async fn a_retry_keeps_the_checkpoint_and_the_base(catalog: Arc<dyn Catalog>) {
+    let world = World::new(catalog.clone()).await;
+    let base = world.commit().await.id;
+    let claim = world.running().await;
+    world.checkpoint(&claim, 0, 20).await;
+    let beat = catalog.heartbeat(key(&claim), 1000, 25, 4, 2500, world.tick()).await;
+    beat.expect("a heartbeat");
+    let error = Some("the source refused");
+    let ended = catalog.end_import(key(&claim), JobStatus::Failed, error, world.tick()).await;
+    assert!(ended.expect("an answer"));
+    assert_eq!(world.job(claim.import.id).await.error.as_deref(), error);
+    world.commit().await;
+
+    let now = world.tick();
+    let retried = catalog.retry_import(world.repository.id, claim.import.id, now).await;
+    let retried = retried.expect("an answer").expect("the job");
+    assert_eq!(retried.status, JobStatus::Pending);
+    assert_eq!((retried.error, retried.base, retried.updated_at), (None, Some(base), now));
+    let counts = (retried.objects_imported, retried.objects_missing, retried.bytes_imported);
+    assert_eq!(counts, (20, 2, 2000), "what the checkpoint holds");
+    let again = world.claim().await;
+    assert_eq!((again.import.id, again.runs.len()), (claim.import.id, 1));
+    assert_eq!(again.shard, shard(20));
+    assert!(again.epoch > claim.epoch);
+}
+
+pub(crate) async fn a_retry_without_a_run_starts_from_the_present_head(catalog: Arc<dyn Catalog>) {
+    let world = World::new(catalog.clone()).await;
+    let job = world.start().await;
+    catalog.cancel_import(world.repository.id, job, world.tick()).await.expect("an answer");
+    let head = world.commit().await.id;
+    let retried = catalog.retry_import(world.repository.id, job, world.tick()).await;
+    let retried = retried.expect("an answer").expect("the job");
+    assert_eq!((retried.status, retried.base), (JobStatus::Pending, Some(head)));
+    let claim = world.claim().await;
+    assert_eq!(claim.import.id, job);
+    let finish = world.finish_on(&claim, Some(head));
+    assert_eq!(world.finish(&claim, &finish).await, Finished::Completed, "no cancel is left over");
+}
+
+pub(crate) async fn only_an_ended_job_is_retried(catalog: Arc<dyn Catalog>) {
+    let world = World::new(catalog.clone()).await;
+    let job = world.start().await;
+    let is_refused = || async {
+        let answer = catalog.retry_import(world.repository.id, job, world.tick()).await;
+        matches!(answer, Err(Error::Conflict { .. }))
+    };
+    assert!(is_refused().await, "pending");
+    let claim = world.claim().await;
+    assert!(is_refused().await, "running");
+    let finish = world.finish_on(&claim, None);
+    assert_eq!(world.finish(&claim, &finish).await, Finished::Completed);
+    assert!(is_refused().await, "completed");
+    assert_eq!(world.job(job).await.status, JobStatus::Completed);
+}
+
+pub(crate) async fn checkpoints_expire(catalog: Arc<dyn Catalog>) {
+    let world = World::new(catalog.clone()).await;
+    let mut ends = Vec::new();
+    for _ in 0..2 {
+        let claim = world.running().await;
+        world.checkpoint(&claim, 0, 20).await;
+        let now = world.tick();
+        let ended = catalog.end_import(key(&claim), JobStatus::Failed, Some("x"), now).await;
+        assert!(ended.expect("an answer"));
+        ends.push((claim.import.id, now));
+    }
+    let running = world.running().await;
+    world.checkpoint(&running, 0, 20).await;
+    assert_eq!(catalog.expire_checkpoints(ends[0].1).await.expect("an answer"), 0);
+    assert_eq!(catalog.expire_checkpoints(ends[1].1).await.expect("an answer"), 1);
+    for ((job, _), runs) in ends.into_iter().zip([0, 1]) {
+        catalog.retry_import(world.repository.id, job, world.tick()).await.expect("a retry");
+        let claim = world.claim().await;
+        assert_eq!((claim.import.id, claim.runs.len()), (job, runs));
+    }
+    assert_eq!(catalog.expire_checkpoints(at(9999)).await.expect("an answer"), 0);
+    assert!(catalog.release_import(key(&running), world.tick()).await.expect("an answer"));
+    assert_eq!(world.claim().await.runs.len(), 1, "an open job keeps its checkpoint");
+}

@@ -1,0 +1,126 @@
+//! Repositories and their pages.
+
+use std::sync::Arc;
+
+use catalog::{Catalog, Error, NamedRepository};
+use model::{Page, PageRequest, RepositoryId, Role};
+use uuid::Uuid;
+
+use super::world::{World, at, new_repository};
+
+pub(crate) async fn what_is_stored_is_what_is_read(catalog: Arc<dyn Catalog>) {
+    let world = World::new(catalog.clone()).await;
+    let mut full = new_repository(world.organization.id, world.owner.id, "full.name_1");
+    full.retention_days = Some(30);
+    full.visibility = "public".to_owned();
+    full.description = "\u{1f980} with 'quotes'".to_owned();
+    catalog.create_repository(&full).await.expect("a repository");
+    let by_name = catalog.repository(world.organization.id, "full.name_1").await;
+    assert_eq!(by_name.expect("an answer"), Some(full.clone()));
+    assert_eq!(catalog.repository_by_id(full.id).await.expect("an answer"), Some(full.clone()));
+    let other = world.another_organization("other").await;
+    assert_eq!(catalog.repository(other.id, "full.name_1").await.expect("an answer"), None);
+    let unknown = RepositoryId(Uuid::new_v4());
+    assert_eq!(catalog.repository_by_id(unknown).await.expect("an answer"), None);
+    let mut odd = new_repository(world.organization.id, world.owner.id, "odd");
+    odd.visibility = "secret".to_owned();
+    assert!(catalog.create_repository(&odd).await.is_err(), "there are two visibilities");
+}
+
+pub(crate) async fn names_are_unique_in_the_organization_until_deleted(catalog: Arc<dyn Catalog>) {
+    let world = World::new(catalog.clone()).await;
+    let again = new_repository(world.organization.id, world.owner.id, "data");
+    let refused = catalog.create_repository(&again).await;
+    assert!(matches!(refused, Err(Error::Conflict { .. })));
+    let other = world.another_organization("other").await;
+    world.another_repository(&other, "data").await;
+    assert!(catalog.delete_repository(world.repository.id, at(9)).await.expect("an answer"));
+    assert!(!catalog.delete_repository(world.repository.id, at(9)).await.expect("an answer"));
+    let found = catalog.repository(world.organization.id, "data").await.expect("an answer");
+    assert_eq!(found, None);
+    catalog.create_repository(&again).await.expect("the name is free");
+}
+
+pub(crate) async fn an_update_changes_what_it_may(catalog: Arc<dyn Catalog>) {
+    let world = World::new(catalog.clone()).await;
+    let mut changed = world.repository.clone();
+    changed.description = "new".to_owned();
+    changed.visibility = "public".to_owned();
+    changed.retention_days = Some(7);
+    changed.session_max_duration_days = 3;
+    let mut asked = changed.clone();
+    asked.name = "another".to_owned();
+    asked.created_at = at(99);
+    assert!(catalog.update_repository(&asked).await.expect("an answer"));
+    let found = catalog.repository_by_id(changed.id).await.expect("an answer");
+    assert_eq!(found, Some(changed.clone()), "the name and the rest stay");
+    catalog.delete_repository(changed.id, at(9)).await.expect("a deletion");
+    assert!(!catalog.update_repository(&changed).await.expect("an answer"));
+}
+
+fn names(page: &Page<NamedRepository>) -> Vec<String> {
+    page.rows.iter().map(|r| format!("{}/{}", r.organization_name, r.repository.name)).collect()
+}
+
+pub(crate) async fn pages_of_an_organization_are_cut_at_names(catalog: Arc<dyn Catalog>) {
+    let world = World::new(catalog.clone()).await;
+    let id = world.organization.id;
+    for name in ["b-1", "b", "z"] {
+        world.another_repository(&world.organization, name).await;
+    }
+    let gone = world.another_repository(&world.organization, "c").await;
+    catalog.delete_repository(gone.id, at(9)).await.expect("a deletion");
+    let page = |after: Option<String>, amount| {
+        let request = PageRequest { after, amount };
+        let catalog = catalog.clone();
+        async move { catalog.repositories(id, &request).await.expect("a page") }
+    };
+    let first = page(None, 2).await;
+    assert_eq!(names(&first), ["acme/b", "acme/b-1"]);
+    assert_eq!(first.rows[0].organization_display_name, "The acme");
+    assert_eq!(first.next.as_deref(), Some("b-1"));
+    let last = page(first.next, 2).await;
+    assert_eq!(names(&last), ["acme/data", "acme/z"]);
+    assert_eq!(last.next, None, "a full last page has no next");
+    assert_eq!(page(Some("z".to_owned()), 2).await, Page { rows: vec![], next: None });
+    assert_eq!(names(&page(Some("bb".to_owned()), 9).await), ["acme/data", "acme/z"]);
+}
+
+pub(crate) async fn pages_of_a_user_are_cut_at_organization_and_name(catalog: Arc<dyn Catalog>) {
+    let world = World::new(catalog.clone()).await;
+    let (bob, other) = (world.user("bob").await, world.another_organization("acme-2").await);
+    let foreign = world.another_organization("aaa").await;
+    world.another_repository(&foreign, "hidden").await;
+    for (organization, name) in [(&other, "a"), (&world.organization, "x"), (&other, "b")] {
+        world.another_repository(organization, name).await;
+    }
+    for organization in [&other, &world.organization] {
+        catalog.add_member(organization.id, bob.id, Role::Member, at(5)).await.expect("a member");
+    }
+    let mut seen = Vec::new();
+    let mut request = PageRequest { after: None, amount: 3 };
+    loop {
+        let page = catalog.repositories_of(bob.id, &request).await.expect("a page");
+        seen.extend(names(&page));
+        let Some(next) = page.next else { break };
+        assert_eq!(Some(&next), seen.last());
+        request.after = Some(next);
+    }
+    assert_eq!(seen, ["acme/data", "acme/x", "acme-2/a", "acme-2/b"]);
+    request.after = Some("acme".to_owned());
+    let page = catalog.repositories_of(bob.id, &request).await.expect("a page");
+    assert_eq!(names(&page)[0], "acme/data", "a cursor of an organization alone");
+    assert!(catalog.delete_organization(other.id, at(9)).await.expect("an answer"));
+    request.after = None;
+    let page = catalog.repositories_of(bob.id, &request).await.expect("a page");
+    assert_eq!(names(&page), ["acme/data", "acme/x"]);
+}
+
+pub(crate) async fn the_checker_sees_deleted_ones(catalog: Arc<dyn Catalog>) {
+    let world = World::new(catalog.clone()).await;
+    let second = world.another_repository(&world.organization, "second").await;
+    catalog.delete_repository(second.id, at(9)).await.expect("a deletion");
+    let mut expected = vec![world.repository.clone(), second];
+    expected.sort_by_key(|repository| repository.id);
+    assert_eq!(catalog.all_repositories().await.expect("a list"), expected);
+}

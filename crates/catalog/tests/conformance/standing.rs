@@ -1,0 +1,104 @@
+//! Whether a job may go on: checked alike at claim, at each heartbeat and in the finish.
+
+use std::sync::Arc;
+
+use catalog::{Catalog, Finished, Standing};
+use model::{JobStatus, Role};
+
+use super::world::{LONG_MS, World, at, key};
+
+#[derive(Clone, Copy, Debug)]
+enum Bar {
+    OrganizationDeleted,
+    RepositoryDeleted,
+    ConnectorDeleted,
+    ConnectorDisabled,
+    ConnectorDetached,
+    StarterRemoved,
+}
+
+impl Bar {
+    const ALL: [(Self, &'static str); 6] = [
+        (Self::RepositoryDeleted, "the repository was deleted"),
+        (Self::ConnectorDeleted, "the connector was deleted"),
+        (Self::ConnectorDisabled, "the connector was disabled"),
+        (Self::ConnectorDetached, "the connector was detached"),
+        (Self::StarterRemoved, "the user who started the import was removed"),
+        (Self::OrganizationDeleted, "the organization was deleted"),
+    ];
+
+    async fn put_up(self, world: &World) {
+        let (catalog, organization) = (&world.catalog, world.organization.id);
+        let (repository, connector) = (world.repository.id, world.connector.id);
+        let done = match self {
+            Self::OrganizationDeleted => catalog.delete_organization(organization, at(500)).await,
+            Self::RepositoryDeleted => catalog.delete_repository(repository, at(500)).await,
+            Self::ConnectorDeleted => {
+                catalog.delete_connector(organization, connector, at(500)).await
+            }
+            Self::ConnectorDisabled => {
+                catalog.set_connector_disabled(organization, connector, true).await
+            }
+            Self::ConnectorDetached => catalog.detach(repository, connector).await,
+            Self::StarterRemoved => catalog.remove_member(organization, world.owner.id).await,
+        };
+        assert!(done.expect("an answer"), "{self:?}");
+    }
+}
+
+pub(crate) async fn each_bar_is_named_at_heartbeat_finish_and_claim(catalog: Arc<dyn Catalog>) {
+    for (number, (bar, reason)) in Bar::ALL.into_iter().enumerate() {
+        let world = World::named(catalog.clone(), &format!("acme-{number}")).await;
+        let second = world.user(&format!("second-{number}")).await;
+        let organization = world.organization.id;
+        let role = Role::Owner;
+        catalog.add_member(organization, second.id, role, at(4)).await.expect("a second owner");
+        let claim = world.running().await;
+        let waiting = world.start().await;
+        let finish = world.finish_on(&claim, None);
+        let beat = || catalog.heartbeat(key(&claim), LONG_MS, 1, 0, 1, world.tick());
+        assert_eq!(beat().await.expect("a heartbeat"), Standing::Good);
+        bar.put_up(&world).await;
+        let Standing::Barred(text) = beat().await.expect("a heartbeat") else {
+            panic!("{bar:?} did not bar the heartbeat")
+        };
+        assert!(text.starts_with(reason), "{text}");
+        let expected = Finished::Stopped(Standing::Barred(text.clone()));
+        assert_eq!(world.finish(&claim, &finish).await, expected);
+        let ended = catalog.end_import(key(&claim), JobStatus::Failed, Some(&text), at(600)).await;
+        assert!(ended.expect("an answer"));
+
+        assert!(world.claim_with(LONG_MS).await.is_none());
+        for job in [claim.import.id, waiting] {
+            let job = world.job(job).await;
+            assert_eq!((job.status, job.commit), (JobStatus::Failed, None));
+            assert_eq!(job.error.as_deref(), Some(&*text), "{bar:?}");
+        }
+        assert!(catalog.segments(None, 1).await.expect("a list").is_empty());
+    }
+}
+
+pub(crate) async fn a_cancel_request_is_seen_at_heartbeat_and_finish(catalog: Arc<dyn Catalog>) {
+    let world = World::new(catalog.clone()).await;
+    let claim = world.running().await;
+    let job = claim.import.id;
+    catalog.cancel_import(world.repository.id, job, world.tick()).await.expect("an answer");
+    let beat = catalog.heartbeat(key(&claim), LONG_MS, 9, 9, 9, world.tick()).await;
+    assert_eq!(beat.expect("a heartbeat"), Standing::CancelRequested);
+    let finish = world.finish_on(&claim, None);
+    let expected = Finished::Stopped(Standing::CancelRequested);
+    assert_eq!(world.finish(&claim, &finish).await, expected);
+    assert_eq!(world.head().await, None);
+    assert_eq!(world.job(job).await.objects_imported, 0, "nothing is recorded any more");
+}
+
+pub(crate) async fn another_members_departure_bars_nothing(catalog: Arc<dyn Catalog>) {
+    let world = World::new(catalog.clone()).await;
+    let bob = world.user("bob").await;
+    let id = world.organization.id;
+    catalog.add_member(id, bob.id, Role::Member, at(4)).await.expect("a member");
+    let claim = world.running().await;
+    assert!(catalog.remove_member(id, bob.id).await.expect("an answer"));
+    let beat = catalog.heartbeat(key(&claim), LONG_MS, 1, 0, 1, world.tick()).await;
+    assert_eq!(beat.expect("a heartbeat"), Standing::Good);
+}

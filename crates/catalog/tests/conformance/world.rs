@@ -1,0 +1,313 @@
+//! A small world to act in: makes users, organizations, repositories, connectors and jobs.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use catalog::{Catalog, Checkpoint, Claim, ClaimKey, Finish, Finished, NewUser};
+use model::{
+    ApiKey, ApiKeyId, Commit, CommitId, Connector, ConnectorId, ConnectorKind, Extent, Hash,
+    Import, ImportSpec, JobId, JobStatus, NewApiKey, Organization, OrganizationId, Repository,
+    RepositoryId, Root, Run, SegmentId, SegmentRecord, ShardState, Timestamp, User, UserId,
+    WriterId,
+};
+use uuid::Uuid;
+
+/// A lease that does not end during a test.
+pub(crate) const LONG_MS: i64 = 60_000;
+/// A lease that has ended at once.
+pub(crate) const ENDED_MS: i64 = -1;
+/// Attempts that no test but those about attempts exhausts.
+pub(crate) const ATTEMPTS: u32 = 5;
+
+/// The catalog with an organization, its owner, a repository and a connector attached to it.
+pub(crate) struct World {
+    pub(crate) catalog: Arc<dyn Catalog>,
+    pub(crate) owner: User,
+    pub(crate) organization: Organization,
+    pub(crate) repository: Repository,
+    pub(crate) connector: Connector,
+    clock: AtomicI64,
+}
+
+/// A time of the tests: `n` seconds after some start.
+pub(crate) fn at(n: i64) -> Timestamp {
+    Timestamp::from_seconds(1_700_000_000 + n)
+}
+
+pub(crate) fn new_user(name: &str) -> NewUser {
+    let user = User {
+        id: UserId(Uuid::new_v4()),
+        username: name.to_owned(),
+        email: format!("{name}@example.org"),
+        full_name: format!("{name} Doe"),
+        created_at: at(0),
+        has_password: false,
+    };
+    NewUser { user, password_hash: None }
+}
+
+pub(crate) fn new_key(user: UserId, byte: u8) -> NewApiKey {
+    let key = ApiKey {
+        id: ApiKeyId(Uuid::new_v4()),
+        user,
+        name: format!("key {byte}"),
+        description: "for tests".to_owned(),
+        hint: "abcd".to_owned(),
+        created_at: at(i64::from(byte)),
+        last_used_at: None,
+        revoked_at: None,
+    };
+    NewApiKey { key, token_hash: [byte; 32] }
+}
+
+pub(crate) fn new_organization(name: &str) -> Organization {
+    Organization {
+        id: OrganizationId(Uuid::new_v4()),
+        name: name.to_owned(),
+        display_name: format!("The {name}"),
+        created_at: at(0),
+    }
+}
+
+pub(crate) fn new_repository(
+    organization: OrganizationId,
+    owner: UserId,
+    name: &str,
+) -> Repository {
+    Repository {
+        id: RepositoryId(Uuid::new_v4()),
+        organization,
+        name: name.to_owned(),
+        description: "data".to_owned(),
+        visibility: "private".to_owned(),
+        retention_days: None,
+        session_max_duration_days: 7,
+        created_by: owner,
+        created_at: at(1),
+        head: None,
+    }
+}
+
+pub(crate) fn new_connector(organization: OrganizationId, owner: UserId, name: &str) -> Connector {
+    Connector {
+        id: ConnectorId(Uuid::new_v4()),
+        organization,
+        name: name.to_owned(),
+        kind: ConnectorKind::S3,
+        source_uri: "s3://bucket/prefix/".to_owned(),
+        disabled: false,
+        created_by: owner,
+        created_at: at(2),
+        deleted_at: None,
+    }
+}
+
+pub(crate) fn segment(repository: RepositoryId, writer: WriterId, number: u32) -> SegmentRecord {
+    let file = format!("segments/{repository}/{:016x}-{number:08x}", writer.0);
+    let directory = Hash::of(file.as_bytes());
+    SegmentRecord { id: SegmentId { writer, number }, repository, file, length: 1 << 20, directory }
+}
+
+pub(crate) fn run(writer: WriterId, number: u32) -> Run {
+    Run {
+        number,
+        extent: Extent { segment: SegmentId { writer, number }, offset: 7, length: 100 },
+        entries: 10,
+        first: b"a\0\xff".to_vec(),
+        last: b"b".to_vec(),
+    }
+}
+
+/// The shard after `objects` objects.
+pub(crate) fn shard(objects: u64) -> ShardState {
+    ShardState {
+        cursor: Some(format!("key {objects}").into_bytes()),
+        objects,
+        bytes: objects * 100,
+        missing: objects / 10,
+        ..ShardState::default()
+    }
+}
+
+pub(crate) fn key(claim: &Claim) -> ClaimKey {
+    ClaimKey { job: claim.import.id, epoch: claim.epoch }
+}
+
+impl World {
+    /// A world whose organization is called `acme`.
+    pub(crate) async fn new(catalog: Arc<dyn Catalog>) -> Self {
+        Self::named(catalog, "acme").await
+    }
+
+    /// A world whose organization is called `name`: several fit into one catalog.
+    pub(crate) async fn named(catalog: Arc<dyn Catalog>, name: &str) -> Self {
+        let owner = new_user(if name == "acme" { "owner" } else { name }).user;
+        let new = NewUser { user: owner.clone(), password_hash: None };
+        catalog.create_user(&new).await.expect("a user");
+        let organization = new_organization(name);
+        catalog.create_organization(&organization, owner.id).await.expect("an organization");
+        let repository = new_repository(organization.id, owner.id, "data");
+        catalog.create_repository(&repository).await.expect("a repository");
+        let connector = new_connector(organization.id, owner.id, "lake");
+        catalog.create_connector(&connector, "tc1:a:sealed").await.expect("a connector");
+        catalog.attach(repository.id, connector.id, at(3)).await.expect("an attachment");
+        Self { catalog, owner, organization, repository, connector, clock: AtomicI64::new(10) }
+    }
+
+    /// The next second.
+    pub(crate) fn tick(&self) -> Timestamp {
+        at(self.clock.fetch_add(1, Ordering::Relaxed))
+    }
+
+    /// One more user.
+    pub(crate) async fn user(&self, name: &str) -> User {
+        let new = new_user(name);
+        self.catalog.create_user(&new).await.expect("a user");
+        new.user
+    }
+
+    /// One more organization of the owner.
+    pub(crate) async fn another_organization(&self, name: &str) -> Organization {
+        let new = new_organization(name);
+        self.catalog.create_organization(&new, self.owner.id).await.expect("an organization");
+        new
+    }
+
+    /// One more repository.
+    pub(crate) async fn another_repository(
+        &self,
+        organization: &Organization,
+        name: &str,
+    ) -> Repository {
+        let new = new_repository(organization.id, self.owner.id, name);
+        self.catalog.create_repository(&new).await.expect("a repository");
+        new
+    }
+
+    /// A job that is not stored.
+    pub(crate) fn new_import(&self) -> Import {
+        let now = self.tick();
+        Import {
+            id: JobId(Uuid::new_v4()),
+            spec: ImportSpec {
+                repository: self.repository.id,
+                connector: self.connector.id,
+                source_prefix: "datasets/".to_owned(),
+                destination_path: "imported/".to_owned(),
+                commit_message: "Import".to_owned(),
+                created_by: self.owner.id,
+            },
+            status: JobStatus::Pending,
+            objects_imported: 0,
+            objects_missing: 0,
+            bytes_imported: 0,
+            commit: None,
+            error: None,
+            base: None,
+            created_at: now,
+            updated_at: now,
+        }
+    }
+
+    /// A stored, pending job.
+    pub(crate) async fn start(&self) -> JobId {
+        self.catalog.create_import(&self.new_import(), None).await.expect("a job")
+    }
+
+    /// The next claim, if there is one.
+    pub(crate) async fn claim_with(&self, lease_ms: i64) -> Option<Claim> {
+        let now = self.tick();
+        self.catalog.claim_import("worker", lease_ms, ATTEMPTS, now).await.expect("a claim")
+    }
+
+    /// A claim with a long lease.
+    pub(crate) async fn claim(&self) -> Claim {
+        self.claim_with(LONG_MS).await.expect("a job to claim")
+    }
+
+    /// A started and claimed job.
+    pub(crate) async fn running(&self) -> Claim {
+        let job = self.start().await;
+        let claim = self.claim().await;
+        assert_eq!(claim.import.id, job);
+        claim
+    }
+
+    pub(crate) async fn job(&self, id: JobId) -> Import {
+        let found = self.catalog.import(self.repository.id, id).await.expect("an answer");
+        found.expect("the job")
+    }
+
+    pub(crate) async fn head(&self) -> Option<CommitId> {
+        let found = self.catalog.repository_by_id(self.repository.id).await.expect("an answer");
+        found.expect("the repository").head
+    }
+
+    /// A checkpoint with run `number` in a segment of the claim's.
+    pub(crate) fn batch(&self, claim: &Claim, number: u32, objects: u64) -> Checkpoint {
+        Checkpoint {
+            segments: vec![segment(self.repository.id, claim.writer, number)],
+            run: Some(run(claim.writer, number)),
+            shard: shard(objects),
+        }
+    }
+
+    pub(crate) async fn checkpoint(&self, claim: &Claim, number: u32, objects: u64) {
+        let batch = self.batch(claim, number, objects);
+        let now = self.tick();
+        self.catalog.checkpoint(key(claim), &batch, now).await.expect("a checkpoint");
+    }
+
+    /// A commit on `parent`, different from all others.
+    pub(crate) fn new_commit(&self, parent: Option<CommitId>, page_writer: WriterId) -> Commit {
+        let created_at = self.tick();
+        let segment = SegmentId { writer: page_writer, number: 1 };
+        let mut commit = Commit {
+            id: CommitId([0; 32]),
+            repository: self.repository.id,
+            parent,
+            root: Root {
+                page: Some(Extent { segment, offset: 16, length: 2000 }),
+                level: 1,
+                hash: Hash::of(created_at.to_string().as_bytes()),
+                entries: 10,
+                bytes: 1000,
+            },
+            message: "Import \u{fe0f}\n'; --".to_owned(),
+            committer: self.owner.id,
+            committer_name: self.owner.display_name().to_owned(),
+            created_at,
+            metadata: [("import_job_id".to_owned(), "\"1\"".to_owned())].into(),
+            superseded_at: None,
+        };
+        commit.id = commit.content_id();
+        commit
+    }
+
+    /// The finish of a claim with a new commit on `parent`.
+    pub(crate) fn finish_on(&self, claim: &Claim, parent: Option<CommitId>) -> Finish {
+        let commit = self.new_commit(parent, claim.writer);
+        Finish {
+            expected_head: parent,
+            commit_id: Some(commit.id),
+            commit: Some(commit),
+            segments: vec![segment(self.repository.id, claim.writer, 1000)],
+            objects_imported: 10,
+            objects_missing: 1,
+            bytes_imported: 1000,
+        }
+    }
+
+    pub(crate) async fn finish(&self, claim: &Claim, finish: &Finish) -> Finished {
+        let now = self.tick();
+        self.catalog.finish_import(key(claim), finish, now).await.expect("a finish")
+    }
+
+    /// Starts, claims and finishes a job; its commit is the new head.
+    pub(crate) async fn commit(&self) -> Commit {
+        let claim = self.running().await;
+        let finish = self.finish_on(&claim, self.head().await);
+        assert_eq!(self.finish(&claim, &finish).await, Finished::Completed);
+        finish.commit.expect("the commit")
+    }
+}
