@@ -18,7 +18,12 @@ use crate::run::{self, RunReader};
 use crate::{Error, extent_list};
 
 prop_compose! {
-    fn extent()(writer in any::<u64>(), number: u32, offset: u32, length in 1..=u32::MAX) -> Extent {
+    fn extent()(
+        writer: u64,
+        number: u32,
+        offset: u32,
+        length in 1..=u32::MAX,
+    ) -> Extent {
         Extent { segment: SegmentId { writer: WriterId(writer), number }, offset, length }
     }
 }
@@ -167,7 +172,8 @@ proptest! {
     #[test]
     fn a_run_gives_back_what_was_written(entries in entries()) {
         let run = run::encode(&entries).expect("entries in order");
-        let read: Result<Vec<_>, Error> = RunReader::new(run.clone().into()).expect("a run").collect();
+        let reader = RunReader::new(run.clone().into()).expect("a run");
+        let read: Result<Vec<_>, Error> = reader.collect();
         prop_assert_eq!(read.expect("a run"), entries);
         for length in (0..run.len()).step_by(7) {
             let cut = RunReader::new(run[..length].to_vec().into());

@@ -49,7 +49,7 @@ use page::{Page, Reference};
 
 /// Bytes of decoded pages that [`Tree::new`] keeps in memory.
 pub const CACHE_BYTES_DEFAULT: u64 = 32 << 20;
-/// About how many pages fill a cache of one byte each this many times over.
+/// What a page takes, about: how many the cache prepares for.
 const PAGE_BYTES_TYPICAL: u64 = 16 << 10;
 
 /// Reads and writes trees. Cheap to clone; clones share the cache.

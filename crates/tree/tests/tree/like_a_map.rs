@@ -14,6 +14,10 @@ use crate::world::{Map, World, delete, entry, put};
 
 /// Paths in play, with folders, odd separators and more than ASCII.
 fn universe() -> Vec<String> {
+    universe_of(3_000)
+}
+
+fn universe_of(count: u32) -> Vec<String> {
     let path = |n: u32| match n % 5 {
         0 => format!("data/{:02}/part-{:04}.csv", n % 37, n),
         1 => format!("data/{:02}//{:04}", n % 11, n),
@@ -21,7 +25,7 @@ fn universe() -> Vec<String> {
         3 => format!("{n:04}"),
         _ => format!("z/{n}"),
     };
-    (0..3_000).map(path).collect::<BTreeSet<_>>().into_iter().collect()
+    (0..count).map(path).collect::<BTreeSet<_>>().into_iter().collect()
 }
 
 /// One call of apply, in terms of the universe.
@@ -48,10 +52,12 @@ fn batch() -> impl Strategy<Value = Batch> {
     ]
 }
 
-/// The edits of a batch, and the map after it. Entries that hash alike keep their place, others get `place`.
+/// The edits of a batch, and the map after it. Entries that hash alike keep their place, others get
+/// `place`.
 fn edits(batch: &Batch, universe: &[String], map: &mut Map, place: u32) -> Vec<Edit> {
+    let scale = universe.len() / 3_000;
     let range = |start: usize, count: usize, step: usize| {
-        universe.iter().skip(start).step_by(step).take(count).cloned()
+        universe.iter().skip(start * scale).step_by(step).take(count * scale).cloned()
     };
     let wanted: BTreeMap<String, Option<u8>> = match batch {
         Batch::Put { start, count, step, version } => {
@@ -61,7 +67,8 @@ fn edits(batch: &Batch, universe: &[String], map: &mut Map, place: u32) -> Vec<E
             range(*start, *count, *step).map(|path| (path, None)).collect()
         }
         Batch::Mixed(changes) => {
-            changes.iter().map(|(n, version)| (universe[*n].clone(), *version)).collect()
+            let pair = |(n, version): &(usize, _)| (universe[n * scale].clone(), *version);
+            changes.iter().map(pair).collect()
         }
         Batch::DeleteAll => map.keys().map(|path| (path.clone(), None)).collect(),
         Batch::Again => {
@@ -103,9 +110,9 @@ fn bytes(map: &Map) -> u64 {
 }
 
 /// Tests that build trees cost more than others.
-fn fewer_cases() -> ProptestConfig {
+fn fewer_cases(times: u32) -> ProptestConfig {
     let default = ProptestConfig::default();
-    ProptestConfig { cases: default.cases.div_ceil(4), ..default }
+    ProptestConfig { cases: default.cases.div_ceil(times), ..default }
 }
 
 fn block_on<T>(future: impl Future<Output = T>) -> T {
@@ -114,7 +121,7 @@ fn block_on<T>(future: impl Future<Output = T>) -> T {
 }
 
 proptest! {
-    #![proptest_config(fewer_cases())]
+    #![proptest_config(fewer_cases(4))]
 
     #[test]
     fn the_same_content_is_the_same_tree(batches in vec(batch(), 1..8)) {
@@ -197,6 +204,39 @@ proptest! {
                     let merged = world.apply(&left, edits.collect()).await.root;
                     assert_eq!(merged.hash, right.hash);
                 }
+            }
+        });
+    }
+}
+
+proptest! {
+    #![proptest_config(fewer_cases(64))]
+
+    #[test]
+    fn large_trees_are_no_different(
+        first in batch(),
+        batches in vec(batch(), 1..5),
+        bounds in vec((any::<Index>(), any::<Index>()), 3),
+    ) {
+        block_on(async {
+            let (world, universe) = (World::new(), universe_of(45_000));
+            let all = universe.iter().map(|path| (path.clone(), entry(path, 2, 0)));
+            let (base_map, mut place) = (all.collect::<Map>(), 0);
+            let base = world.build(&base_map).await;
+            assert!(base.level >= 2);
+            let (mut root, mut map) = (base, base_map.clone());
+            for batch in std::iter::once(&first).chain(&batches) {
+                place += 1;
+                let edits = edits(batch, &universe, &mut map, place);
+                root = world.apply(&root, edits).await.root;
+            }
+            assert_eq!(Root { page: root.page, ..world.build(&map).await }, root);
+            assert_eq!(world.check(&root).await, map);
+            for (start, end) in &bounds {
+                let range = (start.get(&universe), end.get(&universe));
+                let changes = diff(&world, &base, &root, Some(range)).await;
+                assert_eq!(changes, naive_diff(&base_map, &map, Some(range)));
+                ranges_agree(&world, &root, &map, range.0, range.1, true).await;
             }
         });
     }

@@ -1,5 +1,5 @@
-//! The room from outside: trees in a memory store against a `BTreeMap`, the cost of small changes, damage, and the
-//! golden files.
+//! The room from outside: trees in a memory store against a `BTreeMap`, the cost of small changes,
+//! damage, and the golden files.
 
 mod damage;
 mod golden;
