@@ -46,6 +46,8 @@ impl Tree {
     /// is put in the place of one that differs from it only in where its bytes lie leaves the older
     /// one in place: so a tree in which nothing changed is `base` itself, address included, and
     /// nothing is written.
+    ///
+    /// After an error, segments that had been sealed stay behind as files that nothing names.
     pub async fn apply<S, E>(&self, base: &Root, edits: S, writer: &Writer) -> Result<Applied, E>
     where
         S: Stream<Item = Result<Edit, E>>,
