@@ -99,7 +99,11 @@ impl fmt::Display for Error {
 
 impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:?} {}: {}", self.kind, self.code, self.message)
+        write!(f, "{:?} {}: {}", self.kind, self.code, self.message)?;
+        match &self.source {
+            Some(source) => write!(f, " ({source:?})"),
+            None => Ok(()),
+        }
     }
 }
 

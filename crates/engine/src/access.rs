@@ -1,0 +1,114 @@
+//! Who may do what: one table of verbs, and the only way from a name to a record.
+//!
+//! Whoever is not a member of an organization gets the same "not found" as for one that is not
+//! there, so that nothing can be learned by asking; a member who lacks the right is told so.
+
+use model::{Organization, Repository, Role, User};
+
+use crate::{Engine, Error, Kind, Result};
+
+/// Who asks: an authenticated user.
+#[derive(Clone, Debug)]
+pub struct Principal {
+    /// The user.
+    pub user: User,
+}
+
+/// What can be done in an organization.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Verb {
+    GetOrganization,
+    DeleteOrganization,
+    ListMembers,
+    ChangeMembers,
+    ListConnectors,
+    GetConnector,
+    CreateConnector,
+    DeleteConnector,
+    TestConnectorConfig,
+    TestConnector,
+    ListRepositories,
+    GetRepository,
+    CreateRepository,
+    UpdateRepository,
+    DeleteRepository,
+    AttachConnector,
+    ListAttachedConnectors,
+    DetachConnector,
+    StartImport,
+    GetImport,
+    CancelImport,
+    RetryImport,
+    GetObject,
+    ListObjects,
+    GetLog,
+    GetCommit,
+    Diff,
+}
+
+impl Verb {
+    /// The least role that may do this.
+    const fn least_role(self) -> Role {
+        match self {
+            Self::DeleteOrganization
+            | Self::ChangeMembers
+            | Self::CreateConnector
+            | Self::DeleteConnector
+            | Self::TestConnectorConfig
+            | Self::DeleteRepository => Role::Owner,
+            Self::GetOrganization
+            | Self::ListMembers
+            | Self::ListConnectors
+            | Self::GetConnector
+            | Self::TestConnector
+            | Self::ListRepositories
+            | Self::GetRepository
+            | Self::CreateRepository
+            | Self::UpdateRepository
+            | Self::AttachConnector
+            | Self::ListAttachedConnectors
+            | Self::DetachConnector
+            | Self::StartImport
+            | Self::GetImport
+            | Self::CancelImport
+            | Self::RetryImport
+            | Self::GetObject
+            | Self::ListObjects
+            | Self::GetLog
+            | Self::GetCommit
+            | Self::Diff => Role::Member,
+        }
+    }
+}
+
+impl Engine {
+    /// The organization `name`, if the principal may do `verb` in it.
+    pub(crate) async fn organization_for(
+        &self,
+        principal: &Principal,
+        name: &str,
+        verb: Verb,
+    ) -> Result<Organization> {
+        let found = self.catalog().organization(name, principal.user.id).await?;
+        let (organization, role) = found.ok_or_else(|| Error::not_found("organization"))?;
+        if role < verb.least_role() {
+            let message = "only an owner of the organization may do this";
+            return Err(Error::new(Kind::Forbidden, "FORBIDDEN", message));
+        }
+        Ok(organization)
+    }
+
+    /// The repository `name` of `organization` with its organization, if the principal may do
+    /// `verb` in it.
+    pub(crate) async fn repository_for(
+        &self,
+        principal: &Principal,
+        organization: &str,
+        name: &str,
+        verb: Verb,
+    ) -> Result<(Organization, Repository)> {
+        let organization = self.organization_for(principal, organization, verb).await?;
+        let repository = self.catalog().repository(organization.id, name).await?;
+        Ok((organization, repository.ok_or_else(|| Error::not_found("repository"))?))
+    }
+}

@@ -1,0 +1,268 @@
+//! Connectors: credentials and a place in a foreign store, and which repositories may use them.
+//!
+//! A config is checked when it arrives, sealed before it is stored, and opened only while a source
+//! is in use.
+
+use catalog::seal::{self, SealContext};
+use model::{Connector, ConnectorId, ConnectorKind, Organization, Secret};
+use serde_json::Value;
+use sources::{ProbeError, S3Config, Scheme, SourceUri};
+
+use crate::access::Verb;
+use crate::names::check_name;
+use crate::{Engine, Error, Kind, Principal, Result};
+
+/// Kinds that exist elsewhere, refused by name so that nobody looks for a typing error.
+const KINDS_TO_COME: [&str; 3] = ["gcs", "git", "google_drive"];
+
+/// A connector to be made. Its config holds credentials, so it has no `Debug`.
+pub struct ConnectorSpec {
+    /// 1 to 255 bytes, unique among the organization's connectors.
+    pub name: String,
+    /// `s3`.
+    pub kind: String,
+    /// `s3://bucket/prefix/`.
+    pub source_uri: String,
+    /// Credentials and options; what is in it depends on the kind.
+    pub config: Value,
+}
+
+impl Engine {
+    /// Stores a connector. `Invalid` names the bad field or config key, `Conflict` if the name is
+    /// taken.
+    pub async fn create_connector(
+        &self,
+        principal: &Principal,
+        organization: &str,
+        spec: ConnectorSpec,
+    ) -> Result<Connector> {
+        let verb = Verb::CreateConnector;
+        let organization = self.organization_for(principal, organization, verb).await?;
+        let ConnectorSpec { name, kind, source_uri, config } = spec;
+        check_name("name", &name)?;
+        let checked = Checked::new(&kind, &source_uri, &config)?;
+        let allowed = self.parts.sources.validate_s3(&checked.uri, &checked.config).await;
+        allowed.map_err(|error| Error::invalid(format!("config.endpoint: {error}")))?;
+        let connector = Connector {
+            id: ConnectorId(self.entropy().uuid()),
+            organization: organization.id,
+            name,
+            kind: checked.kind,
+            source_uri,
+            disabled: false,
+            created_by: principal.user.id,
+            created_at: self.now(),
+            deleted_at: None,
+        };
+        let config = Secret::new(config.to_string());
+        let sealed = self.parts.keys.seal(seal_context(&connector), &config);
+        self.catalog().create_connector(&connector, &sealed).await?;
+        Ok(connector)
+    }
+
+    /// The organization's connectors, by name.
+    pub async fn connectors(
+        &self,
+        principal: &Principal,
+        organization: &str,
+    ) -> Result<Vec<Connector>> {
+        let verb = Verb::ListConnectors;
+        let organization = self.organization_for(principal, organization, verb).await?;
+        Ok(self.catalog().connectors(organization.id).await?)
+    }
+
+    /// One connector; a deleted one is not found.
+    pub async fn connector(
+        &self,
+        principal: &Principal,
+        organization: &str,
+        id: ConnectorId,
+    ) -> Result<Connector> {
+        let verb = Verb::GetConnector;
+        let organization = self.organization_for(principal, organization, verb).await?;
+        self.live_connector(&organization, id).await
+    }
+
+    async fn live_connector(
+        &self,
+        organization: &Organization,
+        id: ConnectorId,
+    ) -> Result<Connector> {
+        let found = self.catalog().connector(organization.id, id).await?;
+        found
+            .filter(|connector| connector.deleted_at.is_none())
+            .ok_or_else(|| Error::not_found("connector"))
+    }
+
+    /// Deletes a connector and wipes its config; what was imported through it stays readable.
+    pub async fn delete_connector(
+        &self,
+        principal: &Principal,
+        organization: &str,
+        id: ConnectorId,
+    ) -> Result<()> {
+        let verb = Verb::DeleteConnector;
+        let organization = self.organization_for(principal, organization, verb).await?;
+        match self.catalog().delete_connector(organization.id, id, self.now()).await? {
+            true => Ok(()),
+            false => Err(Error::not_found("connector")),
+        }
+    }
+
+    /// Reaches, authenticates, lists and reads one object with a config that is not stored. Kind
+    /// `Source` (`SOURCE_TEST_FAILED`) names the step that failed and what to change.
+    pub async fn test_connector_config(
+        &self,
+        principal: &Principal,
+        organization: &str,
+        kind: &str,
+        source_uri: &str,
+        config: &Value,
+    ) -> Result<()> {
+        let verb = Verb::TestConnectorConfig;
+        self.organization_for(principal, organization, verb).await?;
+        let checked = Checked::new(kind, source_uri, config)?;
+        self.probe(&checked.uri, checked.config).await
+    }
+
+    /// As [`Engine::test_connector_config`], for a stored connector; `Disabled` for a disabled one.
+    pub async fn test_connector(
+        &self,
+        principal: &Principal,
+        organization: &str,
+        id: ConnectorId,
+    ) -> Result<()> {
+        let verb = Verb::TestConnector;
+        let organization = self.organization_for(principal, organization, verb).await?;
+        let connector = self.live_connector(&organization, id).await?;
+        if connector.disabled {
+            return Err(Error::new(
+                Kind::Disabled,
+                "CONNECTOR_DISABLED",
+                "the connector is disabled",
+            ));
+        }
+        let uri = parse_uri(connector.kind, &connector.source_uri)?;
+        self.probe(&uri, self.open_config(&connector).await?).await
+    }
+
+    async fn probe(&self, uri: &SourceUri, config: S3Config) -> Result<()> {
+        let failed = |error: ProbeError| {
+            Error::new(Kind::Source, "SOURCE_TEST_FAILED", error.to_string()).caused_by(error)
+        };
+        self.parts.sources.probe_s3(uri, config).await.map_err(failed)
+    }
+
+    /// The config of a stored connector, opened. The caller keeps it only while the source is in
+    /// use.
+    pub(crate) async fn open_config(&self, connector: &Connector) -> Result<S3Config> {
+        let sealed = self.catalog().sealed_config(connector.id).await?;
+        let sealed = sealed.ok_or_else(|| Error::not_found("connector"))?;
+        let opened = self.parts.keys.open(seal_context(connector), &sealed).map_err(unopened)?;
+        let damaged = || unopened(seal::Error::Damaged);
+        let config = serde_json::from_str(opened.expose()).map_err(|_| damaged())?;
+        S3Config::parse(&config).map_err(|error| damaged().caused_by(error))
+    }
+
+    /// Lets a repository import through a connector of its organization. `Conflict` if it may
+    /// already.
+    pub async fn attach(
+        &self,
+        principal: &Principal,
+        organization: &str,
+        repository: &str,
+        id: ConnectorId,
+    ) -> Result<()> {
+        let verb = Verb::AttachConnector;
+        let (organization, repository) =
+            self.repository_for(principal, organization, repository, verb).await?;
+        let connector = self.live_connector(&organization, id).await?;
+        match self.catalog().attach(repository.id, connector.id, self.now()).await {
+            Err(catalog::Error::Conflict { .. }) => {
+                Err(Error::conflict("the connector is attached to this repository already"))
+            }
+            other => Ok(other?),
+        }
+    }
+
+    /// The connectors attached to a repository, by name.
+    pub async fn attached(
+        &self,
+        principal: &Principal,
+        organization: &str,
+        repository: &str,
+    ) -> Result<Vec<Connector>> {
+        let verb = Verb::ListAttachedConnectors;
+        let (_, found) = self.repository_for(principal, organization, repository, verb).await?;
+        Ok(self.catalog().attached(found.id).await?)
+    }
+
+    /// Ends an attachment; nothing happens if there is none.
+    pub async fn detach(
+        &self,
+        principal: &Principal,
+        organization: &str,
+        repository: &str,
+        id: ConnectorId,
+    ) -> Result<()> {
+        let verb = Verb::DetachConnector;
+        let (_, found) = self.repository_for(principal, organization, repository, verb).await?;
+        self.catalog().detach(found.id, id).await?;
+        Ok(())
+    }
+}
+
+/// What a caller says of a connector, understood.
+struct Checked {
+    kind: ConnectorKind,
+    uri: SourceUri,
+    config: S3Config,
+}
+
+impl Checked {
+    fn new(kind: &str, source_uri: &str, config: &Value) -> Result<Self> {
+        if KINDS_TO_COME.contains(&kind) {
+            let message = format!("type: this version has no {kind} connectors, only s3");
+            return Err(Error::invalid(message));
+        }
+        if kind != ConnectorKind::S3.as_str() {
+            return Err(Error::invalid("type: must be s3"));
+        }
+        let uri = parse_uri(ConnectorKind::S3, source_uri)?;
+        let config = S3Config::parse(config).map_err(|error| Error::invalid(error.to_string()))?;
+        Ok(Self { kind: ConnectorKind::S3, uri, config })
+    }
+}
+
+fn parse_uri(kind: ConnectorKind, text: &str) -> Result<SourceUri> {
+    let uri: SourceUri =
+        text.parse().map_err(|error: sources::UriError| Error::invalid(error.to_string()))?;
+    match (kind, uri.scheme()) {
+        (ConnectorKind::S3, Scheme::S3) | (ConnectorKind::Gcs, Scheme::Gs) => Ok(uri),
+        (ConnectorKind::S3, _) => {
+            Err(Error::invalid("source_uri: must start with s3:// for an s3 connector"))
+        }
+        (ConnectorKind::Gcs, _) => {
+            Err(Error::invalid("source_uri: must start with gs:// for a gcs connector"))
+        }
+    }
+}
+
+fn seal_context(connector: &Connector) -> SealContext {
+    let Connector { organization, id, kind, .. } = *connector;
+    SealContext { organization, connector: id, kind }
+}
+
+fn unopened(error: seal::Error) -> Error {
+    match &error {
+        seal::Error::UnknownKey { id } => {
+            let message = format!("the key {id} that sealed this connector is not configured");
+            Error::new(Kind::Unavailable, "ENCRYPTION_KEY_MISSING", message)
+        }
+        _ => {
+            let message = "the connector's sealed config is damaged; create the connector anew";
+            Error::new(Kind::Damaged, "CONNECTOR_DAMAGED", message)
+        }
+    }
+    .caused_by(error)
+}

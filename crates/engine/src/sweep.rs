@@ -1,0 +1,32 @@
+//! Removes leftover files: segments that a writer which is gone left behind and no row knows.
+
+use blocks::StoredFile;
+
+use crate::{Engine, Result};
+
+impl Engine {
+    /// Removes leftovers; returns how many files that were. For the start of a server, once leases
+    /// are void; files of writers that hold a lease stay.
+    pub async fn sweep(&self) -> Result<u64> {
+        let store = self.parts.blocks.store();
+        // The order matters: what a writer of a listed file has recorded, it has recorded before it
+        // ceases to be live, and so before the rows are looked up.
+        let files = store.list().await?;
+        let live = self.catalog().live_writers().await?;
+        let mut removed = 0;
+        for file in files {
+            if !live.contains(&file.name.id.writer) && !self.is_recorded(&file).await? {
+                store.delete(&file.file).await?;
+                tracing::info!(file = %file.file, "leftover segment removed");
+                removed += 1;
+            }
+        }
+        Ok(removed)
+    }
+
+    /// Whether a row of the catalog names this file.
+    pub(crate) async fn is_recorded(&self, file: &StoredFile) -> catalog::Result<bool> {
+        let record = self.catalog().segment(file.name.id).await?;
+        Ok(record.is_some_and(|record| record.file == file.file))
+    }
+}

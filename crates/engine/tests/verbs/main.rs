@@ -1,0 +1,13 @@
+//! The verbs of the engine but the import itself, over the real catalog and block store in a
+//! temporary folder.
+
+mod access;
+mod accounts;
+mod check;
+mod connectors;
+mod history;
+mod objects;
+mod organizations;
+mod repositories;
+mod sweep;
+mod world;
