@@ -125,11 +125,10 @@ mod tests {
 
     #[test]
     fn text_comes_out_exactly() {
-        let found = leaves(
-            "\u{feff}<?xml version=\"1.0\"?>\n<Error xmlns='x'><Code> a&amp;&#x41;&#66;<![CDATA[<&]]>\
-             \r\n\
-             </Code><!-- no --><Key/></Error>\n",
-        );
+        let found = leaves(concat!(
+            "\u{feff}<?xml version=\"1.0\"?>\n<Error xmlns='x'>",
+            "<Code> a&amp;&#x41;&#66;<![CDATA[<&]]>\r\n</Code><!-- no --><Key/></Error>\n",
+        ));
         assert_eq!(
             found,
             Ok(vec![
