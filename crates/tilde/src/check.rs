@@ -65,7 +65,8 @@ async fn check(engine: &Engine) -> engine::Result<CheckReport> {
 
 fn seen(report: &CheckReport) -> String {
     let CheckReport { commits, entries, bytes, segments, .. } = report;
-    format!("{commits} commits, {entries} entries, {segments} segments, {}", HumanBytes(*bytes))
+    let commits = if *commits == 1 { "1 commit".to_owned() } else { format!("{commits} commits") };
+    format!("{commits}, {entries} entries, {segments} segments, {}", HumanBytes(*bytes))
 }
 
 fn summary(report: &CheckReport) -> String {

@@ -174,11 +174,11 @@ async fn token(data: &DataDir, server: &Server) -> Result<Secret> {
 fn go_on(screen: &Screen, data: &DataDir, server: &Server, made: &Made, token: &Secret) {
     let key_file = data.admin_key_file();
     screen.heading("Go on");
-    screen.line(format_args!("  export TILDE_ENDPOINT_URL={}", server.url));
+    screen.line(format_args!("export TILDE_ENDPOINT_URL={}", server.url));
     if screen.is_terminal() {
-        screen.line(format_args!("  export TILDE_API_KEY={}", token.expose()));
+        screen.line(format_args!("export TILDE_API_KEY={}", token.expose()));
     } else {
-        screen.line(format_args!("  export TILDE_API_KEY=\"$(cat {})\"", quoted(&key_file)));
+        screen.line(format_args!("export TILDE_API_KEY=\"$(cat {})\"", quoted(&key_file)));
     }
     let (organization, repository) = made.repository.split_once('/').unwrap_or_default();
     let curl = CURL
@@ -186,25 +186,24 @@ fn go_on(screen: &Screen, data: &DataDir, server: &Server, made: &Made, token: &
         .replace("REPOSITORY", repository)
         .replace("EXAMPLE", &made.example);
     screen.heading("With curl");
-    screen.line(curl.trim_start_matches('\n'));
+    screen.line(curl);
     screen.heading("With Python");
     screen.line(PYTHON.replace("ORGANIZATION/REPOSITORY", &made.repository));
 }
 
-const CURL: &str = r#"
-  R=$TILDE_ENDPOINT_URL/api/v1/organizations/ORGANIZATION/repositories/REPOSITORY
-  curl -H "Authorization: Bearer $TILDE_API_KEY" "$R/log"
-  curl -H "Authorization: Bearer $TILDE_API_KEY" "$R/objects?amount=3"
-  curl -H "Authorization: Bearer $TILDE_API_KEY" "$R/object?path=EXAMPLE""#;
+const CURL: &str = r#"R=$TILDE_ENDPOINT_URL/api/v1/organizations/ORGANIZATION/repositories/REPOSITORY
+curl -H "Authorization: Bearer $TILDE_API_KEY" "$R/log"
+curl -H "Authorization: Bearer $TILDE_API_KEY" "$R/objects?amount=3"
+curl -H "Authorization: Bearer $TILDE_API_KEY" "$R/object?path=EXAMPLE""#;
 
-const PYTHON: &str = r#"  python3 -m venv tilde-venv && tilde-venv/bin/pip install tilde-sdk
-  tilde-venv/bin/python - <<'END'
-  import tilde
-  commit = next(iter(tilde.repository("ORGANIZATION/REPOSITORY").commits.list()))
-  print(commit.id, commit.message)
-  for entry in commit.objects.list(amount=5):
-      print(entry.path, len(commit.objects.get(entry.path).read()))
-  END"#;
+const PYTHON: &str = r#"python3 -m venv tilde-venv && tilde-venv/bin/pip install -q tilde-sdk
+tilde-venv/bin/python - <<'END'
+import tilde
+commit = next(iter(tilde.repository("ORGANIZATION/REPOSITORY").commits.list()))
+print(commit.id, commit.message)
+for entry in commit.objects.list(amount=5):
+    print(entry.path, len(commit.objects.get(entry.path).read()))
+END"#;
 
 /// How to come back, and how to be rid of it.
 fn farewell(screen: &Screen, data: &DataDir) {

@@ -5,3 +5,4 @@ mod config;
 mod program;
 mod quickstart;
 mod serve;
+mod stop;

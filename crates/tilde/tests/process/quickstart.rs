@@ -110,7 +110,8 @@ fn it_stays_up_with_what_to_do_next_until_a_signal() {
         "export TILDE_ENDPOINT_URL=http://127.0.0.1:",
         "admin.key",
         "curl -H \"Authorization: Bearer $TILDE_API_KEY\"",
-        "pip install tilde-sdk",
+        "pip install -q tilde-sdk",
+        "\nEND\n",
         "rm -r '",
     ] {
         assert!(text.contains(expected), "{expected}: {text}");

@@ -1,9 +1,16 @@
 //! The life of a server process: start, first user, lock, format, ports, signals, and what it never
 //! shows.
 
+use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
+
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::{ClientConfig, ClientConnection, RootCertStore};
 
 use crate::program::{Folder, Server, admin_key, refused, run, said, tilde};
 use serde_json::json;
@@ -173,7 +180,7 @@ fn a_second_signal_ends_at_once() {
     // A request that never ends its head keeps the orderly stop waiting.
     let address = server.url.strip_prefix("http://").expect("plain HTTP").to_owned();
     let mut open = std::net::TcpStream::connect(&address).expect("it listens");
-    std::io::Write::write_all(&mut open, b"GET /livez HTTP/1.1\r\n").expect("sent");
+    open.write_all(b"GET /livez HTTP/1.1\r\n").expect("sent");
     std::thread::sleep(Duration::from_millis(200));
     let started = Instant::now();
     server.signal("TERM");
@@ -190,6 +197,47 @@ fn the_version_is_said() {
     assert_eq!(version, concat!("tilde ", env!("CARGO_PKG_VERSION"), "\n"));
 }
 
-fn run_and_stop(data: &std::path::Path) {
+fn run_and_stop(data: &Path) {
     Server::start(data, |_| {}).stop();
+}
+
+#[test]
+fn https_is_spoken_with_the_configured_certificate() {
+    let folder = Folder::new();
+    let pem =
+        |name: &str| Path::new(env!("CARGO_MANIFEST_DIR")).join("../sources/tests/tls").join(name);
+    let data = folder.path("data");
+    let server = Server::start(&data, |command| {
+        command.env("TILDE__TLS__CERT_FILE", pem("server.pem"));
+        command.env("TILDE__TLS__KEY_FILE", pem("server.key"));
+    });
+    let address = server.url.strip_prefix("https://").expect("HTTPS").to_owned();
+    let authority = CertificateDer::from_pem_file(pem("authority.pem")).expect("a certificate");
+    let mut roots = RootCertStore::empty();
+    roots.add(authority).expect("an authority");
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .expect("the provider has them")
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    let name = ServerName::try_from("127.0.0.1").expect("a name");
+    let client = ClientConnection::new(Arc::new(config), name).expect("a client");
+    let stream = std::net::TcpStream::connect(&address).expect("it listens");
+    let mut stream = rustls::StreamOwned::new(client, stream);
+    let request = b"GET /livez HTTP/1.1\r\nhost: 127.0.0.1\r\nconnection: close\r\n\r\n";
+    stream.write_all(request).expect("sent");
+    let mut answer = String::new();
+    let _end_or_cut = stream.read_to_string(&mut answer);
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    server.stop();
+
+    let mixed = tilde()
+        .args(["serve", "--listen", "127.0.0.1:0", "--data-dir"])
+        .arg(&data)
+        .env("TILDE__TLS__CERT_FILE", pem("authority.pem"))
+        .env("TILDE__TLS__KEY_FILE", pem("server.key"))
+        .output()
+        .expect("it runs");
+    assert!(refused(&mixed, 1).contains("do not belong together"));
 }
