@@ -252,10 +252,8 @@ async fn damage_is_reported() {
     let user = owner(&catalog).await;
     drop(catalog);
     let connection = rusqlite::Connection::open(&path).expect("a database");
-    connection
-        .execute_batch("PRAGMA foreign_keys = OFF; UPDATE api_keys SET user = x'';")
-        .and_then(|()| connection.execute("INSERT INTO writers VALUES (7, x'00', 1, 1)", []))
-        .expect("damage");
+    connection.pragma_update(None, "foreign_keys", 0).expect("a setting");
+    connection.execute("INSERT INTO writers VALUES (7, x'00', 1, 1)", []).expect("damage");
     drop(connection);
     let catalog = open(&path);
     let found = catalog.integrity().await.expect("an answer");

@@ -2,9 +2,10 @@
 //!
 //! Every write of a worker carries the epoch of its claim and changes nothing once a newer claim
 //! exists or the job has ended. Leases are compared by the database's clock alone, and only to
-//! decide whether a job may be claimed anew: what fences is the epoch.
+//! decide whether a job may be claimed anew: what fences is the epoch. The words `status IN
+//! ('pending', 'running')` let a query use the index of open jobs.
 
-use model::{Import, JobId, JobStatus, RepositoryId, Timestamp, WriterId};
+use model::{CommitId, Import, JobId, JobStatus, RepositoryId, Timestamp, WriterId};
 use rusqlite::{Connection, named_params, params};
 
 use super::columns::{commit_if_any, count, of_count, uuid};
@@ -153,8 +154,13 @@ fn take(
 
 pub(super) fn void_leases(db: &Connection) -> Result<()> {
     // The epoch rises too, so that whatever the old workers left behind counts as fenced.
-    let sql = "UPDATE jobs SET lease_until_ms = 0, epoch = epoch + 1 WHERE status = 'running'";
-    change(db, sql, []).map(|_| ())
+    change(
+        db,
+        "UPDATE jobs SET lease_until_ms = 0, epoch = epoch + 1
+         WHERE status = 'running' AND status IN ('pending', 'running')",
+        [],
+    )
+    .map(|_| ())
 }
 
 pub(super) fn live_writers(db: &Connection) -> Result<Vec<WriterId>> {
@@ -270,7 +276,7 @@ pub(super) fn finish(
     Ok(Finished::Completed)
 }
 
-fn head(db: &Connection, repository: RepositoryId) -> Result<Option<model::CommitId>> {
+fn head(db: &Connection, repository: RepositoryId) -> Result<Option<CommitId>> {
     let sql = "SELECT head FROM repositories WHERE id = ?1";
     let head = one(db, sql, [repository.0.as_bytes()], |row| commit_if_any(row, "head"))?;
     Ok(head.flatten())

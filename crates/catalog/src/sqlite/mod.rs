@@ -82,7 +82,7 @@ impl Sqlite {
         T: Send + 'static,
         F: FnOnce(&Connection) -> Result<T> + Send + 'static,
     {
-        self.writer.as_ref().ok_or(Error::ReadOnly)?.run(Effect::Write, work).await
+        self.writer.as_ref().ok_or(Error::ReadOnly)?.run(Effect::Rows, work).await
     }
 
     /// As [`Self::write`], for work that deletes sealed configs: the log is emptied before the

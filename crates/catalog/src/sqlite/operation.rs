@@ -11,7 +11,7 @@ use crate::{Error, Result};
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Effect {
     /// Rows at most.
-    Write,
+    Rows,
     /// Deleted secrets, of which the log must keep no copy.
     Wipe,
 }

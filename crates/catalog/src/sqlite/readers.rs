@@ -43,7 +43,7 @@ impl Readers {
         T: Send + 'static,
         F: FnOnce(&Connection) -> Result<T> + Send + 'static,
     {
-        let (operation, response) = queued(Effect::Write, work);
+        let (operation, response) = queued(Effect::Rows, work);
         let queue = self.queue.as_ref().ok_or(Error::Closed)?;
         queue.send(operation).await.map_err(|_| Error::Closed)?;
         response.await.map_err(|_| Error::Closed)?

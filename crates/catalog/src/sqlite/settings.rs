@@ -32,9 +32,7 @@ pub(super) fn open(path: &Path) -> Result<Connection> {
 
 /// Opens `path`, which must exist, for reading.
 pub(super) fn open_read_only(path: &Path) -> Result<Connection> {
-    let connection = connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
-    set(&connection, "query_only", 1)?;
-    Ok(connection)
+    connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY)
 }
 
 fn connect(path: &Path, access: OpenFlags) -> Result<Connection> {

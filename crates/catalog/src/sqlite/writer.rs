@@ -156,7 +156,7 @@ mod tests {
     }
 
     fn insert(sql: &'static str) -> (Box<dyn Operation>, Answer) {
-        queued(Effect::Write, move |db: &Connection| Ok(db.execute(sql, [])?))
+        queued(Effect::Rows, move |db: &Connection| Ok(db.execute(sql, [])?))
     }
 
     fn run(db: &Connection, operations: Vec<(Box<dyn Operation>, Answer)>) -> Vec<Result<usize>> {
@@ -173,11 +173,11 @@ mod tests {
     #[test]
     fn one_failing_operation_does_not_undo_its_neighbours() {
         let db = database();
-        let half_done = queued(Effect::Write, |db: &Connection| {
+        let half_done = queued(Effect::Rows, |db: &Connection| {
             db.execute("INSERT INTO t VALUES (2)", [])?;
             Ok(db.execute("INSERT INTO t VALUES (1)", [])?)
         });
-        let panics = queued(Effect::Write, |db: &Connection| -> Result<usize> {
+        let panics = queued(Effect::Rows, |db: &Connection| -> Result<usize> {
             db.execute("INSERT INTO t VALUES (3)", [])?;
             panic!("on purpose");
         });
@@ -205,7 +205,7 @@ mod tests {
     #[test]
     fn nothing_is_acknowledged_when_an_operation_loses_the_transaction() {
         let db = database();
-        let loses = queued(Effect::Write, |db: &Connection| -> Result<usize> {
+        let loses = queued(Effect::Rows, |db: &Connection| -> Result<usize> {
             db.execute_batch("ROLLBACK")?;
             Err(Error::Aborted)
         });

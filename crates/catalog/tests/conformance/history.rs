@@ -23,7 +23,7 @@ pub(crate) async fn commits_are_found_by_id_and_prefix_in_their_repository(
     let id = second.id.to_string();
     for digits in [8, 9, 63, 64] {
         let found = catalog.commits_by_prefix(repository, &id[..digits]).await.expect("a list");
-        assert_eq!(found, [second.clone()], "{digits} digits");
+        assert_eq!(found, std::slice::from_ref(&second), "{digits} digits");
     }
     assert_eq!(catalog.commits_by_prefix(repository, "").await.expect("a list").len(), 2);
     let long = format!("{id}0");
