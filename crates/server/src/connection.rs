@@ -1,5 +1,6 @@
-//! A connection that cannot be held for nothing: the head of a request must arrive in time, bytes must move in one
-//! direction or the other, and ambiguous requests are made unreadable ([`crate::framing`]).
+//! A connection that cannot be held for nothing: the head of a request must arrive in time,
+//! bytes must move in one direction or the other, and ambiguous requests are made unreadable
+//! ([`crate::framing`]).
 
 use std::future::Future;
 use std::io;
@@ -25,8 +26,8 @@ pub(crate) struct Guarded<T> {
 }
 
 impl<T> Guarded<T> {
-    /// `head` is the time for a request head, counted from its first byte (of the first request: from now);
-    /// `idle` the time in which at least one byte must be read or written.
+    /// `head` is the time for a request head, counted from its first byte (of the first request:
+    /// from now); `idle` the time in which at least one byte must be read or written.
     pub(crate) fn new(inner: T, head: Duration, idle: Duration) -> Self {
         let deadline = Instant::now() + head;
         let alarm = Box::pin(tokio::time::sleep_until(deadline));

@@ -1,8 +1,10 @@
-//! The headers under which an object leaves: what it is, that it is data, and that it is nobody else's.
+//! The headers under which an object leaves: what it is, that it is data, and that it is nobody
+//! else's.
 //!
-//! Stored types and metadata come from foreign sources, so nothing of them reaches a header unchecked. A pair of
-//! metadata becomes `X-Tilde-Meta-<key>` if its key is a token and its value printable ASCII without space at the
-//! ends; other pairs are left out here and stand in listings, which carry any text.
+//! Stored types and metadata come from foreign sources, so nothing of them reaches a header
+//! unchecked. A pair of metadata becomes `X-Tilde-Meta-<key>` if its key is a token and its
+//! value printable ASCII without space at the ends; other pairs are left out here and stand in
+//! listings, which carry any text.
 
 use http::HeaderMap;
 use http::header::{
@@ -53,7 +55,8 @@ pub(crate) fn headers(path: &str, entry: &Entry) -> HeaderMap {
     headers
 }
 
-/// Whether the client has this object already. Weak comparison, as RFC 9110 says for `If-None-Match`.
+/// Whether the client has this object already. Weak comparison, as RFC 9110 says for
+/// `If-None-Match`.
 pub(crate) fn is_known(request: &HeaderMap, entry: &Entry) -> bool {
     let etag = etag(&entry.hash);
     let mut tags = request

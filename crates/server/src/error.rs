@@ -1,7 +1,8 @@
 //! The one map from what went wrong to a status, headers and the error envelope.
 //!
-//! A failure travels as a response extension to [`crate::middleware`], which alone knows the request id: it logs the
-//! cause and writes the body. So a failure looks the same wherever it arose.
+//! A failure travels as a response extension to [`crate::middleware`], which alone knows the
+//! request id: it logs the cause and writes the body. So a failure looks the same wherever it
+//! arose.
 
 use std::sync::Arc;
 
@@ -56,7 +57,7 @@ impl Error {
     /// No valid credential.
     pub(crate) fn unauthenticated() -> Self {
         let message = "a valid API key (Authorization: Bearer) or username and password is needed";
-        Self::Engine(engine::Error::new(Kind::Unauthenticated, "UNAUTHENTICATED", message))
+        Self::Engine(engine::Error::new(Kind::Unauthenticated, "UNAUTHORIZED", message))
     }
 
     /// A handler panicked.

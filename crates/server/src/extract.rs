@@ -1,6 +1,8 @@
-//! Reads requests: bodies, queries and path arguments, each failure told in the server's own words.
+//! Reads requests: bodies, queries and path arguments, each failure told in the server's own
+//! words.
 //!
-//! A message names the field and says what it must be. It never repeats what was sent, which may be a secret.
+//! A message names the field and says what it must be. It never repeats what was sent, which may
+//! be a secret.
 
 use std::str::FromStr;
 use std::time::Duration;

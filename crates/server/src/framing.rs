@@ -1,9 +1,11 @@
-//! Watches where requests begin and end, and refuses heads that two parsers could read differently.
+//! Watches where requests begin and end, and refuses heads that two parsers could read
+//! differently.
 //!
-//! The HTTP library settles some ambiguities silently (of `Content-Length` beside `Transfer-Encoding` it drops the
-//! first). A proxy in front may settle them the other way, and then a request can be hidden in another's body. So the
-//! bytes are looked at before the library sees them; a refused head is made unreadable, which the library answers with
-//! 400 and a closed connection.
+//! The HTTP library settles some ambiguities silently (of `Content-Length` beside
+//! `Transfer-Encoding` it drops the first). A proxy in front may settle them the other way, and
+//! then a request can be hidden in another's body. So the bytes are looked at before the library
+//! sees them; a refused head is made unreadable, which the library answers with 400 and a closed
+//! connection.
 
 /// Bytes of a request head: more are refused.
 pub(crate) const HEAD_BYTES_MAX: usize = 64 << 10;

@@ -1,7 +1,9 @@
-//! How the engine is spoken to over HTTP: routes, wire types, the OpenAPI document, and the listener.
+//! How the engine is spoken to over HTTP: routes, wire types, the OpenAPI document, and the
+//! listener.
 //!
-//! A handler decodes, calls the engine and encodes; nothing is decided here. Every error of every kind reaches the
-//! client as `{message, code, request_id}`. No request is redirected, no cookie is ever set.
+//! A handler decodes, calls the engine and encodes; nothing is decided here. Every error of
+//! every kind reaches the client as `{message, code, request_id}`. No request is redirected, no
+//! cookie is ever set.
 
 mod auth;
 mod connection;

@@ -24,7 +24,8 @@ pub(crate) fn answered(method: &'static str, route: &str, status: StatusCode, la
     .increment(1);
 }
 
-/// A router with `GET /metrics` in the text format of Prometheus. Whoever installs the recorder runs its upkeep.
+/// A router with `GET /metrics` in the text format of Prometheus. Whoever installs the recorder
+/// runs its upkeep.
 pub fn metrics_router(handle: PrometheusHandle) -> Router {
     let render = move || async move {
         ([(CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], handle.render())

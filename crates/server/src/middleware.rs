@@ -1,7 +1,8 @@
-//! What happens around every request: its id, its span and metrics, the error envelope, headers that make answers
-//! safe to receive, and the panic that stays one request's problem.
+//! What happens around every request: its id, its span and metrics, the error envelope, headers
+//! that make answers safe to receive, and the panic that stays one request's problem.
 //!
-//! Logged are method, matched route, status, latency and request id: never a query string, a header or a body.
+//! Logged are method, matched route, status, latency and request id: never a query string, a
+//! header or a body.
 
 use std::any::Any;
 use std::panic::AssertUnwindSafe;

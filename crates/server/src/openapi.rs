@@ -1,10 +1,11 @@
 //! The OpenAPI document: what the handlers say about themselves, and what holds for all of them.
 //!
-//! Handlers name only the statuses of their own. The error schema, the errors that every operation can have and the
-//! arguments in paths are added here, so that none can be forgotten.
+//! Handlers name only the statuses of their own. The error schema, the errors that every
+//! operation can have and the arguments in paths are added here, so that none can be forgotten.
 
 use std::collections::BTreeMap;
 
+use http::StatusCode;
 use utoipa::openapi::path::{Operation, Parameter, ParameterBuilder, ParameterIn};
 use utoipa::openapi::response::{Response, ResponseBuilder};
 use utoipa::openapi::schema::{KnownFormat, ObjectBuilder, SchemaFormat, Type};
@@ -17,7 +18,8 @@ use utoipa::{PartialSchema, ToSchema};
 
 use crate::wire;
 
-/// Errors: status, name of the response, and when it comes. Those marked `true` every operation can have.
+/// Errors: status, name of the response, and when it comes. Those marked `true` every operation
+/// can have.
 const ERRORS: [(&str, &str, &str, bool); 14] = [
     ("400", "BadRequest", "The request is malformed; the message names the field", false),
     ("401", "Unauthorized", "No valid credential", true),
@@ -123,6 +125,7 @@ fn argument(name: &str) -> Parameter {
         .build()
 }
 
+/// Adds the errors that every operation can have, and describes every response.
 fn add_errors(operation: &mut Operation, is_head: bool) {
     let has_body = operation.request_body.is_some();
     let responses: &mut BTreeMap<_, _> = &mut operation.responses.responses;
@@ -137,5 +140,14 @@ fn add_errors(operation: &mut Operation, is_head: bool) {
             false => RefOr::Ref(Ref::from_response_name(name)),
         };
         responses.insert(status.to_owned(), response);
+    }
+    for (status, response) in responses {
+        if let RefOr::T(response) = response
+            && response.description.is_empty()
+        {
+            let status = StatusCode::from_bytes(status.as_bytes()).ok();
+            let reason = status.and_then(|status| status.canonical_reason());
+            response.description = reason.unwrap_or_default().to_owned();
+        }
     }
 }

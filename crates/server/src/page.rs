@@ -1,4 +1,5 @@
-//! The page at `/`: what this is, how it is, and the first steps. Self-contained: it loads nothing and runs nothing.
+//! The page at `/`: what this is, how it is, and the first steps. Self-contained: it loads
+//! nothing and runs nothing.
 
 use http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName};
 

@@ -1,6 +1,7 @@
 //! The `Range` header: one byte range, or none at all.
 //!
-//! Several ranges, other units and malformed values are ignored, as RFC 9110 allows: the client gets the whole object.
+//! Several ranges, other units and malformed values are ignored, as RFC 9110 allows: the client
+//! gets the whole object.
 
 use engine::RangeRequest;
 use http::HeaderMap;

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::response::Response;
-use http::header::{CONNECTION, HeaderValue, TRANSFER_ENCODING};
+use http::header::{CONNECTION, CONTENT_LENGTH, HeaderValue, TRANSFER_ENCODING};
+use http::{Method, StatusCode};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -45,8 +46,8 @@ impl Default for Limits {
     }
 }
 
-/// Serves `router` on `listener` until `shutdown`; then accepts no more, lets requests in flight end within the
-/// deadline, and cuts off the rest. Returns when no connection is left.
+/// Serves `router` on `listener` until `shutdown`; then accepts no more, lets requests in flight
+/// end within the deadline, and cuts off the rest. Returns when no connection is left.
 pub async fn serve(
     listener: TcpListener,
     router: Router,
@@ -138,7 +139,15 @@ async fn answer(
     request: http::Request<Incoming>,
 ) -> Result<Response, Infallible> {
     let chunked = request.headers().contains_key(TRANSFER_ENCODING);
+    let head = request.method() == Method::HEAD;
     let mut response = router.call(request).await?;
+    let status = response.status();
+    if status == StatusCode::NOT_MODIFIED
+        || head && (status.is_client_error() || status.is_server_error())
+    {
+        // The router says 0, but it would be the length of what is not sent.
+        response.headers_mut().remove(CONTENT_LENGTH);
+    }
     if chunked {
         // The framing watch does not follow chunks, so nothing may come after them.
         response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));

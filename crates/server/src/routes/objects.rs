@@ -177,8 +177,8 @@ fn answer(status: StatusCode, headers: HeaderMap) -> Response {
     response
 }
 
-/// The object on its way. An error in the middle cuts the connection, so that the client sees fewer bytes than were
-/// announced and never a clean end.
+/// The object on its way. An error in the middle cuts the connection, so that the client sees
+/// fewer bytes than were announced and never a clean end.
 fn send(path: &str, read: ObjectRead) -> Response {
     let size = read.entry.size;
     let whole = read.range.is_none();

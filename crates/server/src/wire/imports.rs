@@ -22,7 +22,8 @@ pub(crate) struct StartImport {
     source_organization: Option<String>,
     #[serde(default)]
     source_repository: Option<String>,
-    /// Which part of the source: absolute if it starts with the connector's own prefix, else below it.
+    /// Which part of the source: absolute if it starts with the connector's own prefix, else
+    /// below it.
     #[serde(default)]
     source_prefix: Option<String>,
     /// Where the objects go; empty for the root of the repository.
@@ -47,6 +48,10 @@ pub(crate) struct Import {
     id: Uuid,
     repository_id: Uuid,
     connector_id: Option<Uuid>,
+    /// Of an import from another repository, which this version does not do: null.
+    source_repository_id: Option<Uuid>,
+    source_organization: Option<String>,
+    source_repository: Option<String>,
     source_prefix: String,
     destination_path: String,
     commit_message: String,
@@ -96,6 +101,9 @@ impl From<model::Import> for Import {
             id: import.id.0,
             repository_id: import.spec.repository.0,
             connector_id: Some(import.spec.connector.0),
+            source_repository_id: None,
+            source_organization: None,
+            source_repository: None,
             source_prefix: import.spec.source_prefix,
             destination_path: import.spec.destination_path,
             commit_message: import.spec.commit_message,

@@ -1,6 +1,8 @@
-//! What goes over the wire: one type per JSON object, separate from the model so that neither bends the other.
+//! What goes over the wire: one type per JSON object, separate from the model so that neither
+//! bends the other.
 //!
-//! What the public clients stumble over is ruled out here: lists are never null, times never empty.
+//! What the public clients stumble over is ruled out here: lists are never null, times never
+//! empty.
 
 mod accounts;
 mod commits;

@@ -1,0 +1,102 @@
+//! The OpenAPI document: served, complete, and the same as the committed one.
+
+use std::path::Path;
+
+use serde_json::Value;
+use testkit::s3::Objects;
+
+use crate::world::{World, request};
+
+/// Every operation: method, path, the operation.
+pub(crate) fn operations() -> Vec<(String, String, Value)> {
+    let document: Value = serde_json::from_str(&server::document()).expect("it is JSON");
+    let paths = document["paths"].as_object().expect("paths").clone();
+    let each = paths.into_iter().flat_map(|(path, item)| {
+        let item = item.as_object().expect("a path item").clone();
+        item.into_iter().map(move |(method, value)| (method.to_uppercase(), path.clone(), value))
+    });
+    each.collect()
+}
+
+#[test]
+fn the_committed_document_is_the_generated_one() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("openapi.json");
+    let generated = server::document() + "\n";
+    if std::env::var_os("UPDATE").is_some() {
+        std::fs::write(&path, &generated).expect("it is writable");
+    }
+    let committed = std::fs::read_to_string(&path).expect("crates/server/openapi.json");
+    assert!(
+        committed == generated,
+        "crates/server/openapi.json is old; UPDATE=1 cargo test -p server document writes it anew"
+    );
+}
+
+#[tokio::test]
+async fn it_is_served_without_a_credential() {
+    let world = World::bare(Objects::new()).await;
+    let answer = world.send(request("GET", "/api/v1/openapi.json", None, None)).await.is(200);
+    assert_eq!(answer.header("content-type"), "application/json");
+    assert_eq!(answer.body, server::document());
+}
+
+#[test]
+fn every_operation_is_named_and_lists_its_errors() {
+    let document: Value = serde_json::from_str(&server::document()).expect("it is JSON");
+    let mut ids = std::collections::BTreeSet::new();
+    for (method, path, operation) in operations() {
+        let id = operation["operationId"].as_str().expect("an id").to_owned();
+        assert!(ids.insert(id.clone()), "{id} names two operations");
+        assert!(operation["summary"].is_string(), "{id} has no summary");
+        let responses = operation["responses"].as_object().expect("responses");
+        for status in ["401", "429", "500", "503"] {
+            assert!(responses.contains_key(status), "{id} lacks {status}");
+        }
+        if path.contains('{') {
+            assert!(responses.contains_key("404"), "{id} lacks 404");
+        }
+        if operation.get("requestBody").is_some() {
+            assert!(responses.contains_key("400") && responses.contains_key("413"), "{id}");
+        }
+        for (status, response) in responses {
+            let described = response["description"].as_str().is_some_and(|text| !text.is_empty());
+            assert!(described || response.get("$ref").is_some(), "{id} {status}");
+            if status.as_str() < "400" || method == "HEAD" {
+                continue;
+            }
+            let name = response["$ref"].as_str().expect("a named response");
+            let name = name.strip_prefix("#/components/responses/").expect("a response");
+            let content = &document["components"]["responses"][name]["content"];
+            let schema = &content["application/json"]["schema"]["$ref"];
+            assert_eq!(*schema, "#/components/schemas/Error", "{id} {status}");
+        }
+        let named = path.matches('{').count();
+        let parameters = operation["parameters"].as_array().map_or(&[][..], Vec::as_slice);
+        let of_path = parameters.iter().filter(|parameter| parameter["in"] == "path");
+        assert_eq!(of_path.count(), named, "{id}");
+    }
+    for id in ["startImport", "getImportStatus", "createConnector", "getObject", "diffRefs"] {
+        assert!(ids.contains(id), "{id} is missing");
+    }
+}
+
+#[test]
+fn extensions_are_marked() {
+    let document: Value = serde_json::from_str(&server::document()).expect("it is JSON");
+    let mark = "x-tilde-extension";
+    let job = &document["components"]["schemas"]["ImportJob"]["properties"];
+    assert_eq!(job["objects_missing"][mark], true);
+    assert_eq!(job["bytes_imported"][mark], true);
+    assert!(job["objects_imported"].get(mark).is_none());
+    let schemas = &document["components"]["schemas"];
+    assert_eq!(schemas["Membership"]["properties"]["role"][mark], true);
+    for (_, path, operation) in operations() {
+        let extends = path.ends_with("/cancel") || path.ends_with("/retry");
+        assert_eq!(operation.get(mark).is_some(), extends, "{path}");
+    }
+    let start = "/api/v1/organizations/{organization}/repositories/{repository}/import";
+    let parameters = &document["paths"][start]["post"]["parameters"];
+    let parameters = parameters.as_array().expect("parameters");
+    let key = parameters.iter().find(|parameter| parameter["name"] == "Idempotency-Key");
+    assert_eq!(key.expect("the header")[mark], true);
+}

@@ -1,0 +1,17 @@
+//! The API as a client meets it: every route over a real engine in a temporary folder and a real
+//! S3 protocol source.
+
+mod accounts;
+mod commits;
+mod connectors;
+mod document;
+mod front;
+mod imports;
+mod listener;
+mod malformed;
+mod objects;
+mod observed;
+mod organizations;
+mod repositories;
+mod tenancy;
+mod world;
