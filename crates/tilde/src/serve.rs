@@ -106,7 +106,8 @@ pub(crate) async fn start(config: &Config) -> Result<Server> {
     };
     let router = server::router(app);
     listeners.spawn(server::serve(listener, router, tls, Limits::default(), shutdown.clone()));
-    tracing::info!(%url, data_dir = %data.root().display(), removed, "started");
+    warn_if_exposed(config);
+    tracing::info!(%url, address = %own[0], data_dir = %data.root().display(), removed, "started");
     Ok(Server { url, engine, first_key, worker, listeners, shutdown, _lock: lock })
 }
 
@@ -141,6 +142,17 @@ impl FirstKey {
 /// alive.
 async fn void_leases(catalog: &Sqlite) -> Result<()> {
     catalog.void_leases().await.context("cannot take over the jobs of the last run")
+}
+
+/// Keys and data would cross the network unencrypted.
+fn warn_if_exposed(config: &Config) {
+    let behind_https = config.public_url.as_ref().is_some_and(|url| url.starts_with("https:"));
+    let encrypts = config.tls_cert_file.is_some() || behind_https;
+    if !encrypts && !config.listen.ip().is_loopback() {
+        tracing::warn!(
+            "others reach this server over plain HTTP; set tls.cert_file or use a proxy"
+        );
+    }
 }
 
 async fn bind_optional(address: Option<SocketAddr>) -> Result<Option<TcpListener>> {

@@ -178,8 +178,8 @@ pub(crate) const OPTIONS: &[Opt] = &[
         expects: "auto, allow, deny, or a list of networks like [10.0.0.0/8, fd00::/8]",
         about: "Whether connectors may reach private and loopback addresses. `auto` allows them \
             only while the server listens on loopback and `public_url` is unset or loopback, so \
-            that a shared server does not open its network to its users. Link-local and cloud metadata \
-            addresses and the server's own are always refused.",
+            that a shared server does not open its network to its users. Link-local and cloud \
+            metadata addresses and the server's own are always refused.",
         set: |config, value| networks(&mut config.private_networks, value),
     },
     Opt {

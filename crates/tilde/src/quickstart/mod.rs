@@ -10,7 +10,7 @@ use std::io::ErrorKind;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
 use clap::Args;
 use model::Secret;
 use sources::Private;
@@ -54,7 +54,8 @@ pub(crate) struct Options {
 pub(crate) async fn run(options: Options) -> Result<()> {
     let screen = Screen::stdout();
     let mut config = configure(&options)?;
-    logs::start(LogFormat::Text, "warn")?;
+    // What goes wrong is told on screen; the log would only repeat it.
+    logs::start(LogFormat::Text, "error")?;
     let mut signals = Signals::listen()?;
     screen.line(format_args!("Tilde {}, quickstart", env!("CARGO_PKG_VERSION")));
     give_way(&mut config, &screen);
@@ -77,6 +78,7 @@ pub(crate) async fn run(options: Options) -> Result<()> {
         () = signals.next() => {
             screen.line("\nStopping.");
             server.stop().await;
+            ensure!(!options.once, "interrupted before the comparison");
             return Ok(());
         }
     };
@@ -182,16 +184,16 @@ fn go_on(screen: &Screen, data: &DataDir, server: &Server, made: &Made, token: &
     }
     let (organization, repository) = made.repository.split_once('/').unwrap_or_default();
     let curl = CURL
-        .replace("ORGANIZATION", organization)
-        .replace("REPOSITORY", repository)
+        .replace("ORG", organization)
+        .replace("REPO", repository)
         .replace("EXAMPLE", &made.example);
     screen.heading("With curl");
     screen.line(curl);
     screen.heading("With Python");
-    screen.line(PYTHON.replace("ORGANIZATION/REPOSITORY", &made.repository));
+    screen.line(PYTHON.replace("ORG/REPO", &made.repository));
 }
 
-const CURL: &str = r#"R=$TILDE_ENDPOINT_URL/api/v1/organizations/ORGANIZATION/repositories/REPOSITORY
+const CURL: &str = r#"R=$TILDE_ENDPOINT_URL/api/v1/organizations/ORG/repositories/REPO
 curl -H "Authorization: Bearer $TILDE_API_KEY" "$R/log"
 curl -H "Authorization: Bearer $TILDE_API_KEY" "$R/objects?amount=3"
 curl -H "Authorization: Bearer $TILDE_API_KEY" "$R/object?path=EXAMPLE""#;
@@ -199,7 +201,7 @@ curl -H "Authorization: Bearer $TILDE_API_KEY" "$R/object?path=EXAMPLE""#;
 const PYTHON: &str = r#"python3 -m venv tilde-venv && tilde-venv/bin/pip install -q tilde-sdk
 tilde-venv/bin/python - <<'END'
 import tilde
-commit = next(iter(tilde.repository("ORGANIZATION/REPOSITORY").commits.list()))
+commit = next(iter(tilde.repository("ORG/REPO").commits.list()))
 print(commit.id, commit.message)
 for entry in commit.objects.list(amount=5):
     print(entry.path, len(commit.objects.get(entry.path).read()))
