@@ -1,0 +1,75 @@
+"""What most tests do first: an organization, a repository, a connector, an import."""
+
+from __future__ import annotations
+
+import httpx
+import tilde
+from servers import S3, Tilde, wait_until
+
+IMPORT_SECONDS_MAX = 120
+
+
+class Team:
+    """The organization `my-team` with the repository `my-data`, seen by one user."""
+
+    def __init__(self, server: Tilde, client: tilde.Client, name: str = "my-team") -> None:
+        self.server = server
+        self.client = client
+        self.name = name
+        self.organization = client.organizations.create(name, "My Team")
+        self.repository = self.organization.repositories.create("my-data")
+        self.http = server.http()
+        self.http.base_url = f"{server.api}/organizations/{name}/repositories/my-data/"
+
+    def connector(self, s3: S3, source_uri: str, name: str = "source", **config: str):
+        """A connector, created and attached."""
+        connector = self.organization.connectors.create(
+            name=name, type="s3", source_uri=source_uri, config=s3.config(**config)
+        )
+        self.repository.connectors.attach(connector.id)
+        return connector
+
+    def finish(self, job):
+        """The job at its end."""
+        wait_until(lambda: job.refresh().status not in ("pending", "running"), IMPORT_SECONDS_MAX, "the import")
+        return job
+
+    def run_import(self, connector, destination: str = "", **options: str):
+        """An import from its start to its end, which must be good."""
+        job = self.repository.imports.create_from_connector(connector.id, destination, **options)
+        self.finish(job)
+        assert job.status == "completed", job.error
+        return job
+
+    def listing(self, **query: object) -> list[dict]:
+        """All rows of a listing, whatever it takes, as they are on the wire."""
+        rows: list[dict] = []
+        after = None
+        while True:
+            page = good(self.http.get("objects", params=query | ({"after": after} if after else {})))
+            rows += page["results"]
+            if not page["pagination"]["has_more"]:
+                return rows
+            after = page["pagination"]["next_offset"]
+
+    def content(self, **query: object) -> dict[str, bytes]:
+        """Every object with its bytes."""
+        paths = [row["path"] for row in self.listing(**query)]
+        return {path: self.http.get("object", params={"path": path} | query).content for path in paths}
+
+
+def good(response: httpx.Response):
+    """The JSON of a successful answer."""
+    assert response.is_success, f"{response.status_code} {response.text}"
+    return response.json()
+
+
+def refused(response: httpx.Response, status: int, code: str | None = None) -> dict:
+    """The error envelope of a refusal, which must have the contract's shape."""
+    assert response.status_code == status, f"{response.status_code} {response.text}"
+    assert response.headers["content-type"].startswith("application/json")
+    envelope = response.json()
+    assert set(envelope) == {"message", "code", "request_id"}, envelope
+    assert all(isinstance(value, str) and value for value in envelope.values()), envelope
+    assert code is None or envelope["code"] == code, envelope
+    return envelope
