@@ -188,7 +188,9 @@ pub enum Error {
         told: Option<String>,
     },
     /// No such bucket.
-    #[error("the bucket {bucket} does not exist: check the connector's source_uri and endpoint")]
+    #[error(
+        "the bucket {bucket} does not exist (NoSuchBucket): check the connector's source_uri and endpoint"
+    )]
     NoSuchBucket {
         /// Its name.
         bucket: String,
