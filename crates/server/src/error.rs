@@ -111,10 +111,10 @@ impl Error {
                 Kind::Unauthenticated => {
                     set(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"tilde\""));
                 }
-                Kind::Throttled => {
+                Kind::Throttled if error.code == "ACCOUNT_LOCKED" => {
                     set(RETRY_AFTER, LOCKED_RETRY_S.into());
                 }
-                Kind::Unavailable => {
+                Kind::Throttled | Kind::Unavailable => {
                     set(RETRY_AFTER, BUSY_RETRY_S.into());
                 }
                 Kind::Unsatisfiable { size } => {
