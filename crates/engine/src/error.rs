@@ -1,4 +1,5 @@
-//! The one error of the engine: a kind that tells the caller what to do, and a sentence for the user.
+//! The one error of the engine: a kind that tells the caller what to do, and a sentence for the
+//! user.
 //!
 //! `message` is shown to users and never contains a secret or a foreign text; `source` is for the log only.
 
@@ -7,7 +8,8 @@ use std::fmt;
 /// The result of a verb.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// What kind of refusal or failure this is. The HTTP status of each is mapped in the server, in one file.
+/// What kind of refusal or failure this is. The HTTP status of each is mapped in the server, in one
+/// file.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Kind {
     /// The request is malformed; the message names the field.

@@ -1,7 +1,8 @@
 //! What may be done: the use cases, and the only room where blocks, tree, catalog and sources meet.
 //!
-//! Every verb takes who asks first and decides access itself ([`access`]), so no caller can forget to. Verbs are
-//! grouped by resource, one file each; the heart is the life of an import, in [`import`].
+//! Every verb takes who asks first and decides access itself ([`access`]), so no caller can forget
+//! to. Verbs are grouped by resource, one file each; the heart is the life of an import, in
+//! [`import`].
 
 mod access;
 mod accounts;
@@ -77,7 +78,8 @@ pub struct Engine {
     commit_locks: Arc<CommitLocks>,
 }
 
-/// Locks that let a commit to a busy repository through; repositories share them, by id, in a fixed number.
+/// Locks that let a commit to a busy repository through; repositories share them, by id, in a fixed
+/// number.
 #[derive(Default)]
 struct CommitLocks([tokio::sync::Mutex<()>; 32]);
 
@@ -103,7 +105,8 @@ impl Engine {
         self.parts.clock.now()
     }
 
-    /// Held while a commit to the repository is made that must not lose its race for the head again.
+    /// Held while a commit to the repository is made that must not lose its race for the head
+    /// again.
     async fn commit_lock(&self, repository: RepositoryId) -> tokio::sync::MutexGuard<'_, ()> {
         let locks = &self.commit_locks.0;
         locks[repository.0.as_u128() as usize % locks.len()].lock().await

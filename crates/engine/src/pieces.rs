@@ -45,7 +45,8 @@ impl Hasher {
     }
 }
 
-/// The hash of the object whose pieces, in order, have these subtree values; that of the empty object for none.
+/// The hash of the object whose pieces, in order, have these subtree values; that of the empty
+/// object for none.
 pub(crate) fn merge(values: &[Hash]) -> Hash {
     match values {
         [] => Hash::of(b""),
@@ -68,7 +69,8 @@ fn subtree(values: &[Hash]) -> [u8; 32] {
     }
 }
 
-/// BLAKE3 trees lean left: the left side is the largest power of two that leaves something for the right.
+/// BLAKE3 trees lean left: the left side is the largest power of two that leaves something for the
+/// right.
 fn left_of(pieces: usize) -> usize {
     pieces.div_ceil(2).next_power_of_two()
 }

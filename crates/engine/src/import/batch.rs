@@ -93,7 +93,8 @@ impl Checkpointer {
         Self { closed, task }
     }
 
-    /// Hands a batch over; waits while too many are under way. `false` if the task has failed: `finish` says why.
+    /// Hands a batch over; waits while too many are under way. `false` if the task has failed:
+    /// `finish` says why.
     pub(super) async fn hand_over(&self, batch: Batch, state: ShardState) -> bool {
         self.closed.send(Closed { batch, state }).await.is_ok()
     }
@@ -145,6 +146,9 @@ async fn record(
     let now = job.engine.parts.clock.now();
     job.engine.catalog().checkpoint(job.key, &checkpoint, now).await?;
     job.reach("import.checkpointed");
+    metrics::counter!("tilde_import_objects_total").increment(entries.len() as u64);
+    let bytes: u64 = entries.iter().map(|(_, entry)| entry.size).sum();
+    metrics::counter!("tilde_import_bytes_total").increment(bytes);
     Ok(run)
 }
 

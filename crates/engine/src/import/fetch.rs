@@ -1,7 +1,8 @@
 //! Reading from the source: one object whole, or one piece of a large one into a segment.
 //!
-//! The source retries until an answer starts; here a body that breaks off is read again. Every body is pinned to the
-//! listed ETag, has exactly the listed length, and agrees with every checksum that the source offers.
+//! The source retries until an answer starts; here a body that breaks off is read again. Every body
+//! is pinned to the listed ETag, has exactly the listed length, and agrees with every checksum that
+//! the source offers.
 
 use std::time::Duration;
 
@@ -70,8 +71,8 @@ pub(super) async fn whole(job: &Job, listed: &Listed) -> Result<Whole, Failure> 
 async fn gather(job: &Job, opened: Opened, size: u64) -> Result<Whole, sources::Error> {
     let Opened { meta, mut body, .. } = opened;
     let first = body.chunk().await?.unwrap_or_default();
-    // The common case, a body that arrives at once, is not copied. Nothing is trusted for the size of the buffer
-    // but the listing, and that only because it is bounded.
+    // The common case, a body that arrives at once, is not copied. Nothing is trusted for the size
+    // of the buffer but the listing, and that only because it is bounded.
     let bytes = if first.len() as u64 == size {
         while body.chunk().await?.is_some() {}
         first
@@ -164,6 +165,7 @@ impl Patience {
         if spent || !error.is_retryable() || self.since.elapsed() > RETRY_BUDGET {
             return Err(error);
         }
+        metrics::counter!("tilde_import_bodies_repeated_total").increment(1);
         tokio::time::sleep(RETRY_PAUSE * self.tries).await;
         self.tries += 1;
         Ok(())

@@ -1,8 +1,9 @@
 //! Finish: the runs become one commit.
 //!
-//! The runs are merged into the tree of the present head, so what others committed meanwhile stays, and inside the
-//! import's own paths the import wins. Should the head move again before the transaction, it is done anew on the
-//! new head; from the third time on under the repository's commit lock, so that it comes to an end.
+//! The runs are merged into the tree of the present head, so what others committed meanwhile stays,
+//! and inside the import's own paths the import wins. Should the head move again before the
+//! transaction, it is done anew on the new head; from the third time on under the repository's
+//! commit lock, so that it comes to an end.
 
 use std::collections::BTreeMap;
 

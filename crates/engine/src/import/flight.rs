@@ -3,12 +3,16 @@
 use std::sync::Arc;
 
 use blocks::Segment;
+use md5::{Digest as _, Md5};
 use model::{Piece, SegmentRecord};
 use sources::{Listed, ObjectMeta};
 use tokio::time::Instant;
 
 use super::fetch::{self, Failure, Whole};
 use super::job::{Job, Target};
+
+/// Bytes of a stored piece that are read back at a time.
+const VERIFY_BYTES: u32 = 1 << 20;
 
 /// One GET to be made.
 pub(super) struct Unit {
@@ -64,6 +68,8 @@ pub(super) enum Landing {
     /// A fresh look at an object that was not what was listed.
     Looked(Unit, LookedFor, Result<Option<Listed>, sources::Error>),
     Sealed(Vec<Held>, Result<SegmentRecord, blocks::Error>),
+    /// Whether a large object's bytes have the MD5 that its ETag promises.
+    Verified(Arc<Target>, u32, Result<bool, blocks::Error>),
 }
 
 /// Why a fresh look was taken.
@@ -109,4 +115,30 @@ pub(super) async fn look(job: Arc<Job>, unit: Unit, why: LookedFor) -> Landing {
 /// Makes a lane's pieces durable.
 pub(super) async fn seal(lane: Lane) -> Landing {
     Landing::Sealed(lane.held, lane.segment.seal().await)
+}
+
+/// Reads a stored object back and compares its MD5: its pieces came in any order, MD5 needs one.
+pub(super) async fn verify(
+    job: Arc<Job>,
+    target: Arc<Target>,
+    version: u32,
+    pieces: Vec<Piece>,
+    expected: [u8; 16],
+) -> Landing {
+    let md5 = md5_of(&job, &pieces).await;
+    Landing::Verified(target, version, md5.map(|md5| md5 == expected))
+}
+
+async fn md5_of(job: &Job, pieces: &[Piece]) -> Result<[u8; 16], blocks::Error> {
+    let mut md5 = Md5::new();
+    for piece in pieces {
+        let mut start = 0;
+        while start < piece.extent.length {
+            let end = piece.extent.length.min(start + VERIFY_BYTES);
+            let blocks = &job.engine.parts.blocks;
+            md5.update(&blocks.read_range(piece.extent, Some(piece.hash), start..end).await?);
+            start = end;
+        }
+    }
+    Ok(md5.finalize().into())
 }

@@ -1,7 +1,7 @@
 //! Merges sorted runs into one sorted stream of edits.
 //!
-//! Runs follow the listing, so they hardly overlap: a run is opened when the merge reaches its first path and
-//! dropped after its last, and memory is that of the few that are open.
+//! Runs follow the listing, so they hardly overlap: a run is opened when the merge reaches its
+//! first path and dropped after its last, and memory is that of the few that are open.
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};

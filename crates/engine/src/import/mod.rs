@@ -1,7 +1,8 @@
 //! The life of an import, from the request to the commit.
 //!
-//! [`start`] writes the job, [`worker`] claims it, [`run`] carries it out and reads like a table of contents:
-//! [`plan`] lists and compares, [`transfer`] copies in batches that end in checkpoints, [`finish`] commits.
+//! [`start`] writes the job, [`worker`] claims it, [`run`] carries it out and reads like a table of
+//! contents: [`plan`] lists and compares, [`transfer`] copies in batches that end in checkpoints,
+//! [`finish`] commits.
 
 mod batch;
 mod end;

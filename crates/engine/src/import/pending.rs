@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use model::{PendingKey, Piece};
-use sources::{Listed, ObjectMeta};
+use sources::{Listed, ObjectMeta, VerifyMode};
 
 use super::job::Target;
 use crate::pieces;
@@ -12,7 +12,8 @@ use crate::pieces;
 /// One object on its way.
 pub(super) struct Moving {
     pub(super) target: Arc<Target>,
-    /// Rises when the object is read anew because it changed: what lands with an older version is dropped.
+    /// Rises when the object is read anew because it changed: what lands with an older version is
+    /// dropped.
     pub(super) version: u32,
     /// Pieces that are durable.
     pub(super) pieces: BTreeMap<u64, Piece>,
@@ -35,8 +36,8 @@ impl Moving {
         self.meta = None;
     }
 
-    /// Numbers of the pieces that are not durable yet. Of an object whose headers are not known (a resumed one
-    /// that has all its pieces), the last piece is read again for them.
+    /// Numbers of the pieces that are not durable yet. Of an object whose headers are not known (a
+    /// resumed one that has all its pieces), the last piece is read again for them.
     pub(super) fn missing(&self) -> Vec<u64> {
         let count = pieces::count(self.target.listed.size);
         let mut missing: Vec<u64> =
@@ -57,6 +58,23 @@ impl Moving {
         self.meta.as_ref().is_none_or(|first| {
             first.etag == meta.etag && first.last_modified == meta.last_modified
         })
+    }
+
+    /// The MD5 that the bytes of an object in several pieces must have, where that is to be
+    /// verified. Of one piece it is verified as the bytes arrive.
+    pub(super) fn whole_md5(&self, mode: VerifyMode) -> Option<[u8; 16]> {
+        let is_promised = self.meta.as_ref().is_some_and(|meta| meta.etag_is_md5);
+        if mode != VerifyMode::Full || !is_promised || self.pieces.len() < 2 {
+            return None;
+        }
+        let hex = self.target.listed.etag.as_deref()?.trim_matches('"');
+        let digit =
+            |at: usize| hex.get(at..at + 2).and_then(|hex| u8::from_str_radix(hex, 16).ok());
+        let mut md5 = [0; 16];
+        for (at, byte) in md5.iter_mut().enumerate() {
+            *byte = digit(2 * at)?;
+        }
+        Some(md5)
     }
 
     pub(super) fn record(&self) -> PendingKey {

@@ -1,7 +1,8 @@
 //! List and compare: what the source holds, and what has to be done about each object.
 //!
-//! Runs in a task of its own, ahead of the transfers by a bounded number of objects. It emits in key order, which is
-//! path order too, so that the base is read in step with the listing and nothing is kept.
+//! Runs in a task of its own, ahead of the transfers by a bounded number of objects. It emits in
+//! key order, which is path order too, so that the base is read in step with the listing and
+//! nothing is kept.
 
 use std::ops::Bound;
 use std::sync::Arc;

@@ -10,10 +10,12 @@ use super::stop::Stop;
 use super::{finish, plan, transfer};
 use crate::Engine;
 
-/// Carries a claimed import to its end: every object of the source is in the head's tree, in one commit.
+/// Carries a claimed import to its end: every object of the source is in the head's tree, in one
+/// commit.
 ///
-/// A claim resumes from the job's last checkpoint. What this promises, wherever it is cut off: nothing of the import
-/// is visible before the commit is, and the next claim ends with the same root.
+/// A claim resumes from the job's last checkpoint. What this promises, wherever it is cut off:
+/// nothing of the import is visible before the commit is, and the next claim ends with the same
+/// root.
 pub(super) async fn run(
     engine: &Engine,
     claim: Claim,
@@ -23,7 +25,8 @@ pub(super) async fn run(
     let job = Job::open(engine, &claim, progress, stop).await?;
     job.reach("import.opened");
 
-    // List the source where the checkpoint left off and compare with the base: fetch, or carry over.
+    // List the source where the checkpoint left off and compare with the base: fetch, or carry
+    // over.
     let planned = plan::start(&job, &claim.shard);
 
     // Copy what is to be fetched into segments; every batch ends in a durable run and a checkpoint.

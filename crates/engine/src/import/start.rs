@@ -30,8 +30,8 @@ pub struct ImportRequest {
 impl Engine {
     /// Starts an import and returns at once; the job can be read when this returns.
     ///
-    /// With an idempotency key that the same user gave for this repository within the last 24 hours, the
-    /// first job comes back and nothing is started.
+    /// With an idempotency key that the same user gave for this repository within the last 24
+    /// hours, the first job comes back and nothing is started.
     pub async fn start_import(
         &self,
         principal: &Principal,

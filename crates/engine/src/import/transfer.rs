@@ -1,8 +1,8 @@
 //! Transfer: what was planned becomes durable runs, with a bounded number of GETs in flight.
 //!
-//! One task holds all the state; flights are tasks that land with their results, in any order. The cursor moves
-//! when an object is dispatched, and a checkpoint names the few dispatched ones that are in no run yet: so a
-//! resumed job lists on from the cursor and reads just those again.
+//! One task holds all the state; flights are tasks that land with their results, in any order. The
+//! cursor moves when an object is dispatched, and a checkpoint names the few dispatched ones that
+//! are in no run yet: so a resumed job lists on from the cursor and reads just those again.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -32,7 +32,8 @@ const LANDING_MAX: Duration = Duration::from_secs(5);
 
 type Planning = mpsc::Receiver<Result<Planned, End>>;
 
-/// Fetches and carries everything planned; gives all runs of the job and the final state of its shard.
+/// Fetches and carries everything planned; gives all runs of the job and the final state of its
+/// shard.
 pub(super) async fn all(
     job: &Arc<Job>,
     mut planned: Planning,
@@ -145,8 +146,8 @@ impl<'a> Transfer<'a> {
         Ok(())
     }
 
-    /// The cursor passes `key`: from now on a checkpoint accounts for it. Keys that an earlier claim left pending
-    /// lie before the cursor.
+    /// The cursor passes `key`: from now on a checkpoint accounts for it. Keys that an earlier
+    /// claim left pending lie before the cursor.
     fn passed(&mut self, key: &[u8]) {
         if self.state.cursor.as_deref().is_none_or(|cursor| cursor < key) {
             self.state.cursor = Some(key.to_vec());
@@ -210,6 +211,9 @@ impl<'a> Transfer<'a> {
                 for held in held {
                     self.durable(held).await?;
                 }
+            }
+            Landing::Verified(target, version, result) => {
+                self.verified(&target, version, result).await?;
             }
         }
         Ok(())
@@ -276,10 +280,36 @@ impl<'a> Transfer<'a> {
         }
         moving.meta.get_or_insert(held.meta);
         moving.pieces.insert(held.number, held.piece);
-        if moving.is_complete() {
-            self.complete(&held.target).await?;
-        }
+        let complete = moving.is_complete();
+        let md5 = moving.whole_md5(self.job.engine.parts.imports.verify);
         self.job.reach("import.piece_durable");
+        match (complete, md5) {
+            (false, _) => {}
+            (true, None) => self.complete(&held.target).await?,
+            (true, Some(md5)) => {
+                let pieces = moving.pieces.values().copied().collect();
+                let job = Arc::clone(self.job);
+                self.flights.spawn(flight::verify(job, held.target, held.version, pieces, md5));
+            }
+        }
+        Ok(())
+    }
+
+    /// The bytes of a large object were read back and compared with its MD5.
+    async fn verified(
+        &mut self,
+        target: &Target,
+        version: u32,
+        result: Result<bool, blocks::Error>,
+    ) -> Result<(), End> {
+        if self.pending.get(target, version).is_none() {
+            return Ok(());
+        }
+        if result? {
+            return self.complete(target).await;
+        }
+        let message = "the MD5 of its bytes is not the one its ETag promises";
+        self.unreadable.add(&target.listed.key, message.to_owned());
         Ok(())
     }
 

@@ -1,7 +1,8 @@
 //! The loop that claims jobs and runs them.
 //!
-//! A claimed job has two tasks: the run, and a heartbeat that extends the lease and stops the run when the job may
-//! not go on. Every write of the run carries the claim's epoch, so a run that is late to notice does no harm.
+//! A claimed job has two tasks: the run, and a heartbeat that extends the lease and stops the run
+//! when the job may not go on. Every write of the run carries the claim's epoch, so a run that is
+//! late to notice does no harm.
 
 use std::time::Duration;
 
@@ -35,7 +36,8 @@ impl Worker {
         Self { token, task }
     }
 
-    /// Stops claiming, checkpoints what runs, gives the claims back, and returns when all of it is done.
+    /// Stops claiming, checkpoints what runs, gives the claims back, and returns when all of it is
+    /// done.
     pub async fn stop(self) {
         self.token.cancel();
         if let Err(error) = self.task.await {
@@ -65,7 +67,8 @@ async fn work(engine: Engine, token: CancellationToken) {
     }
 }
 
-/// A panic in a job ends that job's task only; its lease ends and the job is claimed again, a bounded number of times.
+/// A panic in a job ends that job's task only; its lease ends and the job is claimed again, a
+/// bounded number of times.
 fn report(ended: Result<(), tokio::task::JoinError>) {
     if let Err(error) = ended {
         tracing::error!(%error, "an import's task ended badly");
@@ -127,7 +130,8 @@ async fn heartbeat(
             Ok(Standing::CancelRequested) => return stop.request(Reason::Canceled),
             Ok(Standing::Barred(message)) => return stop.request(Reason::Barred(message)),
             Ok(Standing::Fenced) => return stop.request(Reason::Fenced),
-            // Without the catalog nothing can be recorded: after a lease without it, somebody else may own the job.
+            // Without the catalog nothing can be recorded: after a lease without it, somebody else
+            // may own the job.
             Err(_) if last_good.elapsed() >= lease => return stop.request(Reason::Fenced),
             Err(error) => {
                 tracing::warn!(error = &error as &dyn std::error::Error, "heartbeat failed");

@@ -2,9 +2,10 @@
 
 use std::time::{Duration, Instant};
 
-use engine::ImportRequest;
+use engine::{ImportRequest, ImportSettings};
 use model::{Import, JobStatus};
 use sample::Object;
+use sources::VerifyMode;
 use testkit::s3::{Checksum, Etags, Fault, Objects, Op, Rule, Settings};
 
 use crate::world::{Setup, World};
@@ -195,4 +196,18 @@ async fn without_etags_and_checksums_length_still_counts() {
     let job = world.import().await;
     assert_eq!((job.status, &job.error), (JobStatus::Completed, &None));
     assert_eq!(world.read("k29").await, b"content of 29".repeat(40));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn full_verification_compares_the_md5_of_large_objects_too() {
+    for (flipped, status) in [(false, JobStatus::Completed), (true, JobStatus::Failed)] {
+        let imports = ImportSettings { verify: VerifyMode::Full, ..ImportSettings::default() };
+        let world = World::with(large(), Setup { imports, ..Setup::default() }).await;
+        if flipped {
+            world.server.rule(Rule::on(Op::Get, Fault::FlippedByte(9)).key("large").nth(1));
+        }
+        let job = world.import().await;
+        assert_eq!(job.status, status, "{job:?}");
+        assert_eq!(job.error.unwrap_or_default().contains("MD5"), flipped);
+    }
 }

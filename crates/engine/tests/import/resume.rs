@@ -97,8 +97,8 @@ async fn the_content_does_not_depend_on_how_the_work_was_cut() {
     world.server.until(|stats| stats.count(Op::Get) >= 90).await;
     world.restart(ImportSettings::default()).await;
     world.ended(id).await;
-    // Another world has another endpoint and other ids: what is compared leaves job and time out, and the
-    // connector is the same because both draw their ids from the same seed.
+    // Another world has another endpoint and other ids: what is compared leaves job and time out,
+    // and the connector is the same because both draw their ids from the same seed.
     let commit = &world.commits().await[0];
     let digest = engine::commit_digest(&world.engine, commit.repository, commit.id).await;
     assert_eq!(digest.expect("a digest"), expected);

@@ -16,25 +16,25 @@ use sources::{Egress, Private, Sources, Timeouts};
 use testkit::s3::{ACCESS_KEY_ID, BUCKET, HostileS3, Objects, SECRET_ACCESS_KEY, Settings};
 use testkit::{SeededEntropy, SystemClock};
 
-pub const ORG: &str = "acme";
-pub const REPO: &str = "data";
+pub(crate) const ORG: &str = "acme";
+pub(crate) const REPO: &str = "data";
 
 /// Everything an import needs. Dropping it is like kill -9: nothing is told to stop in order.
-pub struct World {
-    pub engine: Engine,
-    pub principal: Principal,
-    pub server: HostileS3,
-    pub connector: ConnectorId,
+pub(crate) struct World {
+    pub(crate) engine: Engine,
+    pub(crate) principal: Principal,
+    pub(crate) server: HostileS3,
+    pub(crate) connector: ConnectorId,
     worker: Option<Worker>,
     dir: Arc<tempfile::TempDir>,
 }
 
 /// What a test may set before the start.
-pub struct Setup {
-    pub settings: Settings,
-    pub imports: ImportSettings,
-    pub failpoints: Arc<dyn Failpoints>,
-    pub source_uri: String,
+pub(crate) struct Setup {
+    pub(crate) settings: Settings,
+    pub(crate) imports: ImportSettings,
+    pub(crate) failpoints: Arc<dyn Failpoints>,
+    pub(crate) source_uri: String,
 }
 
 impl Default for Setup {
@@ -49,11 +49,11 @@ impl Default for Setup {
 }
 
 impl World {
-    pub async fn new(objects: Objects) -> Self {
+    pub(crate) async fn new(objects: Objects) -> Self {
         Self::with(objects, Setup::default()).await
     }
 
-    pub async fn with(objects: Objects, setup: Setup) -> Self {
+    pub(crate) async fn with(objects: Objects, setup: Setup) -> Self {
         let server = HostileS3::start_with(objects, setup.settings).await;
         let dir = Arc::new(tempfile::tempdir().expect("a folder"));
         let engine = open(&dir, setup.imports, setup.failpoints);
@@ -81,7 +81,7 @@ impl World {
     }
 
     /// Starts anew on the same data directory, as after an orderly stop.
-    pub async fn restart(&mut self, imports: ImportSettings) {
+    pub(crate) async fn restart(&mut self, imports: ImportSettings) {
         if let Some(worker) = self.worker.take() {
             worker.stop().await;
         }
@@ -89,21 +89,21 @@ impl World {
         self.worker = Some(Worker::start(self.engine.clone()));
     }
 
-    pub fn request(&self) -> ImportRequest {
+    pub(crate) fn request(&self) -> ImportRequest {
         ImportRequest { connector_id: Some(self.connector), ..ImportRequest::default() }
     }
 
-    pub async fn start(&self, request: ImportRequest) -> JobId {
+    pub(crate) async fn start(&self, request: ImportRequest) -> JobId {
         let started = self.engine.start_import(&self.principal, ORG, REPO, request, None).await;
         started.expect("an import starts")
     }
 
-    pub async fn job(&self, id: JobId) -> Import {
+    pub(crate) async fn job(&self, id: JobId) -> Import {
         self.engine.import(&self.principal, ORG, REPO, id).await.expect("the job")
     }
 
     /// Waits for the end of the job.
-    pub async fn ended(&self, id: JobId) -> Import {
+    pub(crate) async fn ended(&self, id: JobId) -> Import {
         for _ in 0..3_000 {
             let job = self.job(id).await;
             if job.status.is_terminal() {
@@ -115,13 +115,13 @@ impl World {
     }
 
     /// Imports everything and waits for the end.
-    pub async fn import(&self) -> Import {
+    pub(crate) async fn import(&self) -> Import {
         let id = self.start(self.request()).await;
         self.ended(id).await
     }
 
     /// All bytes of an object.
-    pub async fn read(&self, path: &str) -> Vec<u8> {
+    pub(crate) async fn read(&self, path: &str) -> Vec<u8> {
         let opened = self.engine.open_object(&self.principal, ORG, REPO, path, None, None).await;
         let mut body = opened.expect("an object").body;
         let mut bytes = Vec::new();
@@ -132,7 +132,7 @@ impl World {
     }
 
     /// All paths of the head.
-    pub async fn paths(&self) -> Vec<String> {
+    pub(crate) async fn paths(&self) -> Vec<String> {
         let query = ObjectsQuery { amount: 1_000, ..ObjectsQuery::default() };
         let page = self.engine.list_objects(&self.principal, ORG, REPO, query).await;
         let rows = page.expect("a listing").rows;
@@ -145,13 +145,13 @@ impl World {
     }
 
     /// Nothing that was stored is damaged.
-    pub async fn assert_sound(&self) {
+    pub(crate) async fn assert_sound(&self) {
         let report = self.engine.check(engine::Scope::All, &mut |_| {}).await.expect("a check");
         assert!(report.damage.is_empty(), "{:?}", report.damage);
     }
 
     /// Commits of the repository, newest first.
-    pub async fn commits(&self) -> Vec<model::Commit> {
+    pub(crate) async fn commits(&self) -> Vec<model::Commit> {
         let query = engine::LogQuery { amount: 100, ..engine::LogQuery::default() };
         let page = self.engine.log(&self.principal, ORG, REPO, query).await.expect("a log");
         page.rows.into_iter().map(|view| view.commit).collect()
