@@ -106,6 +106,25 @@ pub struct Import {
     pub updated_at: Timestamp,
 }
 
+impl Import {
+    /// A job that waits for a worker. The catalog sets its base.
+    pub fn new(id: JobId, spec: ImportSpec, now: Timestamp) -> Self {
+        Self {
+            id,
+            spec,
+            status: JobStatus::Pending,
+            objects_imported: 0,
+            objects_missing: 0,
+            bytes_imported: 0,
+            commit: None,
+            error: None,
+            base: None,
+            created_at: now,
+            updated_at: now,
+        }
+    }
+}
+
 /// How far one shard (a range of the listing) of a job is, as of its last checkpoint.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct ShardState {

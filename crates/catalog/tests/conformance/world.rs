@@ -6,9 +6,8 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use catalog::{Catalog, Checkpoint, Claim, ClaimKey, Finish, Finished, NewUser};
 use model::{
     ApiKey, ApiKeyId, Commit, CommitId, Connector, ConnectorId, ConnectorKind, Extent, Hash,
-    Import, ImportSpec, JobId, JobStatus, NewApiKey, Organization, OrganizationId, Repository,
-    RepositoryId, Root, Run, SegmentId, SegmentRecord, ShardState, Timestamp, User, UserId,
-    WriterId,
+    Import, ImportSpec, JobId, NewApiKey, Organization, OrganizationId, Repository, RepositoryId,
+    Root, Run, SegmentId, SegmentRecord, ShardState, Timestamp, User, UserId, WriterId,
 };
 use uuid::Uuid;
 
@@ -187,26 +186,15 @@ impl World {
     /// A job that is not stored.
     pub(crate) fn new_import(&self) -> Import {
         let now = self.tick();
-        Import {
-            id: JobId(Uuid::new_v4()),
-            spec: ImportSpec {
-                repository: self.repository.id,
-                connector: self.connector.id,
-                source_prefix: "datasets/".to_owned(),
-                destination_path: "imported/".to_owned(),
-                commit_message: "Import".to_owned(),
-                created_by: self.owner.id,
-            },
-            status: JobStatus::Pending,
-            objects_imported: 0,
-            objects_missing: 0,
-            bytes_imported: 0,
-            commit: None,
-            error: None,
-            base: None,
-            created_at: now,
-            updated_at: now,
-        }
+        let spec = ImportSpec {
+            repository: self.repository.id,
+            connector: self.connector.id,
+            source_prefix: "datasets/".to_owned(),
+            destination_path: "imported/".to_owned(),
+            commit_message: "Import".to_owned(),
+            created_by: self.owner.id,
+        };
+        Import::new(JobId(Uuid::new_v4()), spec, now)
     }
 
     /// A stored, pending job.

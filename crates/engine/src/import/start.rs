@@ -1,8 +1,8 @@
 //! Starting an import: access, validation, one row. Also its status, cancel and retry.
 
 use model::{
-    Connector, ConnectorId, ConnectorKind, Import, ImportSpec, JobId, JobStatus, Organization,
-    Repository, Timestamp, limits,
+    Connector, ConnectorId, ConnectorKind, Import, ImportSpec, JobId, Organization, Repository,
+    limits,
 };
 
 use crate::access::Verb;
@@ -45,7 +45,7 @@ impl Engine {
         let connector = self.connector_to_import(&organization, &repository, &request).await?;
         let spec = specification(principal, &repository, &connector, request)?;
         let now = self.parts.clock.now();
-        let import = new_import(JobId(self.parts.entropy.uuid()), spec, now);
+        let import = Import::new(JobId(self.parts.entropy.uuid()), spec, now);
         let since = now.plus_ms(-limits::IDEMPOTENCY_HOURS * 3_600_000);
         let key = idempotency_key.map(|key| (key, since));
         if key.is_some_and(|(key, _)| key.is_empty() || key.len() > limits::NAME_BYTES_MAX) {
@@ -194,20 +194,4 @@ fn check_texts(source_prefix: &str, destination_path: &str) -> Result<()> {
         }
     }
     Ok(())
-}
-
-fn new_import(id: JobId, spec: ImportSpec, now: Timestamp) -> Import {
-    Import {
-        id,
-        spec,
-        status: JobStatus::Pending,
-        objects_imported: 0,
-        objects_missing: 0,
-        bytes_imported: 0,
-        commit: None,
-        error: None,
-        base: None,
-        created_at: now,
-        updated_at: now,
-    }
 }

@@ -17,8 +17,7 @@ use engine::{
 use model::limits::PIECE_BYTES;
 use model::{
     Clock, Commit, CommitId, ConnectorId, Content, Entropy, Entry, Hash, Import, ImportSpec, JobId,
-    JobStatus, NoFailpoints, ObjectPath, Piece, Repository, SegmentRecord, SourceMetadata, User,
-    UserId,
+    NoFailpoints, ObjectPath, Piece, Repository, SegmentRecord, SourceMetadata, User, UserId,
 };
 use sources::{Egress, Private, Sources, Timeouts};
 use tempfile::TempDir;
@@ -128,19 +127,7 @@ impl World {
             created_by: owner.user.id,
         };
         let now = self.clock.now();
-        let import = Import {
-            id: JobId(self.entropy.uuid()),
-            spec,
-            status: JobStatus::Pending,
-            objects_imported: 0,
-            objects_missing: 0,
-            bytes_imported: 0,
-            commit: None,
-            error: None,
-            base: None,
-            created_at: now,
-            updated_at: now,
-        };
+        let import = Import::new(JobId(self.entropy.uuid()), spec, now);
         self.catalog.create_import(&import, None).await.expect("a new job");
         let claim = self.catalog.claim_import("test", 60_000, 10, now).await;
         claim.expect("the catalog answers").expect("a job to claim")
