@@ -13,13 +13,13 @@ use crate::{deny, e2e, tidy};
 pub(crate) const HELP: &str = "\
 cargo xtask test [--provision]
 
-Runs, in this order: rustfmt, tidy, clippy, all Rust tests, cargo-deny, and the end-to-end tests: the
-real binary against the public Python client, curl, a mock S3 server and a real one. It goes on after
-a failure, and ends with a summary of what ran and what was left out, and why.
+Runs, in this order: rustfmt, tidy, clippy, all Rust tests, cargo-deny, and the end-to-end tests:
+the real binary against the public Python client, curl, a mock S3 server and a real one. It goes on
+after a failure, and ends with a summary of what ran and what was left out, and why.
 
-What it needs it sets up under target/: a Python environment with pinned packages. The real S3 server
-(Ceph radosgw) comes in Debian packages; they are installed only with --provision or when CI is set,
-after naming them. Without them those tests are left out.
+What it needs it sets up under target/: a Python environment with pinned packages. The real S3
+server (Ceph radosgw) comes in Debian packages; they are installed only with --provision or when CI
+is set, after naming them. Without them those tests are left out.
 
   PROPTEST_CASES=N   cases of each property test; here 48 unless set (cargo xtask soak: many)
 ";

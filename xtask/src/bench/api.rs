@@ -24,7 +24,8 @@ impl Api {
         let body = if body.is_null() { String::new() } else { body.to_string() };
         let request = format!(
             "{method} /api/v1{path} HTTP/1.1\r\nHost: {address}\r\nAuthorization: Bearer {key}\r\n\
-             Content-Type: application/json\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
+             Content-Type: application/json\r\nContent-Length: {}\r\nConnection: close\r\n\r\n\
+             {body}",
             body.len()
         );
         let mut stream = TcpStream::connect(address).context("cannot reach the server")?;

@@ -10,7 +10,7 @@ use super::data::{Prepared, Set, prepare};
 use super::measure::Cost;
 use super::nginx::Nginx;
 use super::options::{Etags, Options};
-use super::peers::{self, Peer};
+use super::peers::{self, Peer, Programs};
 use super::server;
 use super::source::{Files, serve};
 use super::table::{Row, markdown};
@@ -23,7 +23,7 @@ const OURS: &str = "tilde";
 /// Runs the benchmark.
 pub(super) fn run(options: &Options) -> Result<ExitCode> {
     server::build()?;
-    let programs = if options.peers { Some(peers::install(options.may_install)?) } else { None };
+    let programs = options.peers.then(|| Programs::install(options.may_install)).transpose()?;
     let sets: Vec<(&Set, Prepared)> = options
         .sets
         .iter()
@@ -39,20 +39,21 @@ pub(super) fn run(options: &Options) -> Result<ExitCode> {
         Etags::Md5 => url = serve(Files::new(&sets))?,
     }
     let verify = if options.etags == Etags::Md5 { "full" } else { "auto" };
+    let peers = Peer::equals(options.etags);
     let mut rows = Vec::new();
     for (facts, set) in facts.iter().zip(&sets) {
         let mut runs: Vec<(&str, Vec<Cost>)> = vec![(OURS, vec![])];
         if options.peers {
-            runs.extend(Peer::ALL.map(|peer| (peer.name(), vec![])));
+            runs.extend(peers.iter().map(|peer| (peer.name(), vec![])));
         }
         for round in 1..=options.runs {
             for (name, costs) in &mut runs {
                 settle(set)?;
                 let objects = set.objects.len() as u64;
-                let peer = Peer::ALL.into_iter().find(|peer| peer.name() == *name);
+                let peer = peers.iter().find(|peer| peer.name() == *name);
                 let cost = match (peer, &programs) {
                     (Some(peer), Some(programs)) => {
-                        peers::run(peer, programs, &url, &set.bucket, objects)
+                        peers::run(*peer, programs, &url, &set.bucket, objects)
                     }
                     _ => server::run(&url, &set.bucket, objects, verify),
                 };
@@ -64,7 +65,7 @@ pub(super) fn run(options: &Options) -> Result<ExitCode> {
                 costs.push(cost);
             }
         }
-        rows.extend(Row::all(facts, set, &runs));
+        rows.extend(Row::all(facts.bars(options.etags), set, &runs));
     }
     report(&rows, verify)?;
     Ok(if rows.iter().any(Row::misses) { ExitCode::FAILURE } else { ExitCode::SUCCESS })

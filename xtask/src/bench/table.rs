@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::data::{Prepared, Set};
+use super::data::{Bars, Prepared};
 use super::measure::Cost;
 
 /// Memory that the server may take.
@@ -21,15 +21,15 @@ pub(super) struct Row {
     mb_per_s: f64,
     cpu_us_per_object: f64,
     peak_rss_mib: f64,
-    /// For ours: how many times as fast as the faster peer, what it must and should be.
-    ratio: Option<(f64, f64, f64)>,
-    cpu_us_max: Option<f64>,
-    is_ours: bool,
+    /// How many times as fast as the faster peer.
+    ratio: Option<f64>,
+    /// What is asked of it; of ours only.
+    bars: Option<Bars>,
 }
 
 impl Row {
     /// The rows of a data set; the first program is ours.
-    pub(super) fn all(facts: &Set, set: &Prepared, runs: &[(&str, Vec<Cost>)]) -> Vec<Self> {
+    pub(super) fn all(bars: Bars, set: &Prepared, runs: &[(&str, Vec<Cost>)]) -> Vec<Self> {
         let (objects, bytes) = (set.objects.len() as f64, set.bytes() as f64);
         let mut rows: Vec<Self> = runs
             .iter()
@@ -48,31 +48,31 @@ impl Row {
                     cpu_us_per_object: median(&sorted(costs, |cost| cost.cpu_s)) * 1e6 / objects,
                     peak_rss_mib: sorted(costs, |cost| cost.peak_rss_mib)[costs.len() - 1],
                     ratio: None,
-                    cpu_us_max: None,
-                    is_ours: false,
+                    bars: None,
                 }
             })
             .collect();
         let fastest = rows.iter().skip(1).map(|row| row.wall_s).reduce(f64::min);
         let ours = &mut rows[0];
-        ours.is_ours = true;
-        ours.cpu_us_max = facts.cpu_us_max;
-        ours.ratio =
-            fastest.map(|wall_s| (wall_s / ours.wall_s, facts.must_ratio, facts.aim_ratio));
+        ours.bars = Some(bars);
+        ours.ratio = fastest.map(|wall_s| wall_s / ours.wall_s);
         rows
     }
 
     /// Whether it falls short of what it must reach.
     pub(super) fn misses(&self) -> bool {
-        let slow = self.ratio.is_some_and(|(ratio, must, _)| ratio < must);
-        let costly = self.cpu_us_max.is_some_and(|most| self.cpu_us_per_object > most);
-        slow || costly || self.is_ours && self.peak_rss_mib > RSS_MIB_MUST
+        let Some(bars) = self.bars else { return false };
+        let must = bars.ratio.map_or(0.0, |(must, _)| must);
+        let slow = self.ratio.is_some_and(|ratio| ratio < must);
+        let costly = bars.cpu_us_max.is_some_and(|most| self.cpu_us_per_object > most);
+        slow || costly || self.peak_rss_mib > RSS_MIB_MUST
     }
 
     fn line(&self) -> String {
-        let ratio = self.ratio.map_or(String::new(), |(ratio, must, aim)| {
-            format!("{ratio:.2}x (must {must}x, aim {aim}x)")
-        });
+        let mut ratio = self.ratio.map_or(String::new(), |ratio| format!("{ratio:.2}x"));
+        if let Some((must, aim)) = self.bars.and_then(|bars| bars.ratio) {
+            ratio.push_str(&format!(" (must {must}x, aim {aim}x)"));
+        }
         format!(
             "| {} | {} | {} | {:.2} ({:.2}-{:.2}) | {:.0} | {:.0} | {:.0} | {:.0} | {ratio} |\n",
             self.set,
@@ -95,7 +95,7 @@ impl Row {
             "wall_min_s": self.wall_min_s, "wall_max_s": self.wall_max_s,
             "objects_per_s": self.objects_per_s, "mb_per_s": self.mb_per_s,
             "cpu_us_per_object": self.cpu_us_per_object, "peak_rss_mib": self.peak_rss_mib,
-            "ratio": self.ratio.map(|(ratio, ..)| ratio),
+            "ratio": self.ratio,
         })
     }
 }
@@ -108,7 +108,7 @@ pub(super) fn markdown(rows: &[Row], verify: &str) -> String {
          | peak RSS MiB | ours over the faster peer |\n|---|---|---|---|---|---|---|---|---|\n"
     );
     rows.iter().for_each(|row| text.push_str(&row.line()));
-    let peak = rows.iter().filter(|row| row.is_ours).map(|row| row.peak_rss_mib);
+    let peak = rows.iter().filter(|row| row.bars.is_some()).map(|row| row.peak_rss_mib);
     let peak = peak.fold(0.0, f64::max);
     text.push_str(&format!(
         "\nOur peak memory: {peak:.0} MiB (must {RSS_MIB_MUST:.0}, aim {RSS_MIB_AIM:.0}).\n"

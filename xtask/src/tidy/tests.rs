@@ -81,7 +81,8 @@ fn calls_are_banned_by_room() {
 
 #[test]
 fn the_mask_blanks_texts_and_keeps_lines() {
-    let source = "a(\"x }\\\" {\"); // b {\n/* c /* d */ { */ 'e'; '\\''; &'f g; r#\"h\" {\"#; br\"{\"; r#fn\n";
+    let source = "a(\"x }\\\" {\"); // b {\n/* c /* d */ { */ 'e'; '\\''; &'f g; \
+                  r#\"h\" {\"#; br\"{\"; r#fn\n";
     let masked = mask(source);
     assert_eq!(masked.lines().count(), 2);
     assert_eq!(masked.chars().count(), source.chars().count());
