@@ -32,7 +32,10 @@ pub enum Kind {
     /// The connector is disabled.
     Disabled,
     /// Too many attempts.
-    Throttled,
+    Throttled {
+        /// Seconds after which to try again.
+        retry_s: u32,
+    },
     /// The source refused or failed.
     Source,
     /// Busy or out of space: the same request may work later.

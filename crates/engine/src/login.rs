@@ -3,7 +3,7 @@
 //! An unknown account costs the same time and is locked the same way as a known one, so that
 //! neither tells which accounts there are.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use argon2::password_hash::phc::PasswordHash;
 use argon2::{Algorithm, Argon2, Params, PasswordHasher, PasswordVerifier, Version};
@@ -25,8 +25,9 @@ const WAITING_MAX: usize = 64;
 const FAILURES_MAX: u32 = 10;
 /// ... within this time, and for as long.
 const LOCK_MS: i64 = 15 * 60 * 1_000;
-/// Accounts whose failures are remembered. To push one out takes so many other wrong passwords that
-/// the lock would have ended before.
+/// Seconds after which a login that was turned away may be tried again.
+const BUSY_S: u32 = 1;
+/// Accounts whose failures are remembered, of those that exist and of those that do not.
 const ACCOUNTS_MAX: usize = 65_536;
 /// Fewest characters of a password.
 const PASSWORD_MIN: usize = 8;
@@ -52,17 +53,20 @@ struct Failures {
 
 /// The state of the door: who is locked out, and how many are being let in.
 pub(crate) struct Doorkeeper {
-    failures: Mutex<Cache<Account, Failures>>,
-    hashing: Semaphore,
-    waiting: Semaphore,
+    /// Apart from those of unknown accounts: invented names must not push out a lock.
+    known: Mutex<Cache<Account, Failures>>,
+    unknown: Mutex<Cache<Account, Failures>>,
+    hashing: Arc<Semaphore>,
+    waiting: Arc<Semaphore>,
 }
 
 impl Doorkeeper {
     pub(crate) fn new() -> Self {
         Self {
-            failures: Mutex::new(Cache::new(ACCOUNTS_MAX)),
-            hashing: Semaphore::new(HASHES_MAX),
-            waiting: Semaphore::new(WAITING_MAX),
+            known: Mutex::new(Cache::new(ACCOUNTS_MAX)),
+            unknown: Mutex::new(Cache::new(ACCOUNTS_MAX)),
+            hashing: Arc::new(Semaphore::new(HASHES_MAX)),
+            waiting: Arc::new(Semaphore::new(WAITING_MAX)),
         }
     }
 
@@ -76,34 +80,47 @@ impl Doorkeeper {
         now: Timestamp,
     ) -> Result<bool> {
         self.check_lock(&account, now)?;
-        let _waiting = self.waiting.try_acquire().map_err(|_| busy())?;
-        let _hashing = self.hashing.acquire().await.map_err(Error::internal)?;
+        if password.expose().len() > PASSWORD_BYTES_MAX {
+            // Nobody's password, so nothing was guessed: not worth a hash or a place in memory.
+            return Ok(false);
+        }
+        let waiting = self.waiting.clone().try_acquire_owned().map_err(|_| busy())?;
+        let hashing = self.hashing.clone().acquire_owned().await.map_err(Error::internal)?;
         // Those that waited while others failed must not get a try more.
         self.check_lock(&account, now)?;
-        if password.expose().len() > PASSWORD_BYTES_MAX {
-            return Ok(self.record(account, false, now));
-        }
         let password = password.clone();
         let known = stored.is_some();
         let stored = stored.unwrap_or_else(|| DUMMY.to_owned());
-        let matches = tokio::task::spawn_blocking(move || matches(&password, &stored));
+        let matches = tokio::task::spawn_blocking(move || {
+            // Held to the end of the hash, which goes on when the client has hung up.
+            let _held = (waiting, hashing);
+            matches(&password, &stored)
+        });
         let matches = matches.await.map_err(Error::internal)?? && known;
         Ok(self.record(account, matches, now))
     }
 
+    fn failures(&self, account: &Account) -> MutexGuard<'_, Cache<Account, Failures>> {
+        let failures = match account {
+            Account::Known(_) => &self.known,
+            Account::Unknown(_) => &self.unknown,
+        };
+        failures.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn check_lock(&self, account: &Account, now: Timestamp) -> Result<()> {
-        let failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
-        match failures.peek(account) {
+        match self.failures(account).peek(account) {
             Some(failures) if failures.count >= FAILURES_MAX && !failures.is_over(now) => {
                 let message = "too many wrong passwords; try again in 15 minutes";
-                Err(Error::new(Kind::Throttled, "ACCOUNT_LOCKED", message))
+                let kind = Kind::Throttled { retry_s: failures.left_s(now) };
+                Err(Error::new(kind, "ACCOUNT_LOCKED", message))
             }
             _ => Ok(()),
         }
     }
 
     fn record(&self, account: Account, success: bool, now: Timestamp) -> bool {
-        let mut failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut failures = self.failures(&account);
         if success {
             failures.remove(&account);
             return true;
@@ -120,10 +137,17 @@ impl Failures {
     fn is_over(&self, now: Timestamp) -> bool {
         now >= self.since.plus_ms(LOCK_MS)
     }
+
+    /// Seconds until then, begun ones included.
+    fn left_s(&self, now: Timestamp) -> u32 {
+        let left_us = self.since.plus_ms(LOCK_MS).0.saturating_sub(now.0);
+        u32::try_from(left_us.max(0).unsigned_abs().div_ceil(1_000_000)).unwrap_or(u32::MAX)
+    }
 }
 
 fn busy() -> Error {
-    Error::new(Kind::Throttled, "RATE_LIMITED", "too many logins at once; try again in a second")
+    let message = "too many logins at once; try again in a second";
+    Error::new(Kind::Throttled { retry_s: BUSY_S }, "RATE_LIMITED", message)
 }
 
 fn argon2() -> Argon2<'static> {
@@ -186,7 +210,11 @@ mod tests {
         assert!(door.check_lock(&account(), start).is_ok());
         let last = start.plus_ms(LOCK_MS - 1);
         door.record(account(), false, last);
-        assert_eq!(door.check_lock(&account(), last).expect_err("locked").code, "ACCOUNT_LOCKED");
+        let locked = door.check_lock(&account(), last).expect_err("locked");
+        let kind = Kind::Throttled { retry_s: 15 * 60 };
+        assert_eq!((locked.code, locked.kind), ("ACCOUNT_LOCKED", kind));
+        let later = door.check_lock(&account(), last.plus_ms(60_001)).expect_err("locked");
+        assert_eq!(later.kind, Kind::Throttled { retry_s: 14 * 60 });
         assert!(door.check_lock(&Account::Unknown("bob".to_owned()), last).is_ok());
         assert!(door.check_lock(&account(), last.plus_ms(LOCK_MS - 1)).is_err());
         assert!(door.check_lock(&account(), last.plus_ms(LOCK_MS)).is_ok());
@@ -209,5 +237,45 @@ mod tests {
             door.record(account(), false, end);
         }
         assert!(door.check_lock(&account(), end).is_ok());
+    }
+
+    #[tokio::test]
+    async fn a_client_that_hangs_up_keeps_its_place_until_the_hash_is_done() {
+        let door = Doorkeeper::new();
+        let (account, wrong) = (Account::Unknown("eve".to_owned()), secret("a wrong one"));
+        let login = door.verify(account, &wrong, None, Timestamp::from_seconds(1));
+        // Polled once, it is in the midst of hashing; then it is dropped.
+        assert!(tokio::time::timeout(std::time::Duration::ZERO, login).await.is_err());
+        assert_eq!(door.hashing.available_permits(), HASHES_MAX - 1);
+        let all = door.hashing.acquire_many(HASHES_MAX as u32).await;
+        assert!(all.is_ok(), "the place is free again afterwards");
+    }
+
+    #[tokio::test]
+    async fn what_is_too_long_for_a_password_takes_no_place() {
+        let door = Doorkeeper::new();
+        let long = secret(&"x".repeat(PASSWORD_BYTES_MAX + 1));
+        let now = Timestamp::from_seconds(1);
+        for _ in 0..=FAILURES_MAX {
+            let account = Account::Unknown("eve".to_owned());
+            assert!(matches!(door.verify(account, &long, None, now).await, Ok(false)));
+        }
+    }
+
+    #[test]
+    fn invented_accounts_do_not_push_out_a_lock() {
+        let door = Doorkeeper::new();
+        let now = Timestamp::from_seconds(1_000_000);
+        let ada = || Account::Known(UserId(uuid::Uuid::from_u128(1)));
+        for number in 0..ACCOUNTS_MAX {
+            door.record(Account::Unknown(number.to_string()), false, now);
+        }
+        for _ in 0..FAILURES_MAX {
+            door.record(ada(), false, now);
+        }
+        for number in 0..ACCOUNTS_MAX {
+            door.record(Account::Unknown(format!("more {number}")), false, now);
+        }
+        assert!(door.check_lock(&ada(), now).is_err());
     }
 }

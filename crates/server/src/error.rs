@@ -14,10 +14,8 @@ use http::header::{
 };
 use http::{HeaderMap, StatusCode};
 
-/// Seconds after which a locked account may be tried again.
-const LOCKED_RETRY_S: u32 = 900;
-/// Seconds after which a busy server may be asked again.
-const BUSY_RETRY_S: u32 = 5;
+/// Seconds after which a server that could not work may be asked again.
+const UNAVAILABLE_RETRY_S: u32 = 5;
 
 /// The result of a handler.
 pub(crate) type Result<T, E = Error> = std::result::Result<T, E>;
@@ -111,11 +109,11 @@ impl Error {
                 Kind::Unauthenticated => {
                     set(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"tilde\""));
                 }
-                Kind::Throttled if error.code == "ACCOUNT_LOCKED" => {
-                    set(RETRY_AFTER, LOCKED_RETRY_S.into());
+                Kind::Throttled { retry_s } => {
+                    set(RETRY_AFTER, retry_s.into());
                 }
-                Kind::Throttled | Kind::Unavailable => {
-                    set(RETRY_AFTER, BUSY_RETRY_S.into());
+                Kind::Unavailable => {
+                    set(RETRY_AFTER, UNAVAILABLE_RETRY_S.into());
                 }
                 Kind::Unsatisfiable { size } => {
                     let value = HeaderValue::try_from(format!("bytes */{size}"));
@@ -142,7 +140,7 @@ const fn status_of(kind: Kind) -> StatusCode {
         Kind::Conflict => StatusCode::CONFLICT,
         Kind::Gone => StatusCode::GONE,
         Kind::Disabled => StatusCode::LOCKED,
-        Kind::Throttled => StatusCode::TOO_MANY_REQUESTS,
+        Kind::Throttled { .. } => StatusCode::TOO_MANY_REQUESTS,
         Kind::Source => StatusCode::BAD_GATEWAY,
         Kind::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
         Kind::Damaged | Kind::Internal => StatusCode::INTERNAL_SERVER_ERROR,
