@@ -87,6 +87,16 @@ impl Tree {
     }
 }
 
+/// The words for an error that is damage; any other error as it is.
+fn damage(error: Error) -> Result<String> {
+    use blocks::Error::{Damaged, Missing};
+    match error {
+        Error::Page { .. } => Ok(error.to_string()),
+        Error::Blocks(error @ (Damaged { .. } | Missing { .. })) => Ok(error.to_string()),
+        error => Err(error),
+    }
+}
+
 impl Verify {
     /// The next thing found. An error says that the check could not be made, not that anything is
     /// damaged.
@@ -141,15 +151,11 @@ impl Verify {
         }
         let page = match self.tree.load(&target.at).await {
             Ok(page) => page,
-            Err(error @ (Error::Page { .. } | Error::Blocks(blocks::Error::Damaged { .. }))) => {
-                self.report_unread(target, error.to_string());
+            Err(error) => {
+                let what = damage(error)?;
+                self.report_unread(target, what);
                 return Ok(());
             }
-            Err(Error::Blocks(error @ blocks::Error::Missing { .. })) => {
-                self.report_unread(target, error.to_string());
-                return Ok(());
-            }
-            Err(error) => return Err(error),
         };
         let what = self.examine(&target, &page);
         let sound = what.is_none();

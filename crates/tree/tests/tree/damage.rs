@@ -42,6 +42,8 @@ async fn a_flipped_bit_is_found_and_named() {
         let tree = world.fresh_tree();
         let (damage, entries) = findings(&tree, &root).await;
         assert!(!damage.is_empty() && entries < map.len(), "at {at}");
+        let told = |found: &Damage| found.what.contains(&file) && found.what.contains("checksum");
+        assert!(damage.iter().all(told), "at {at}: {damage:?}");
         let lost = map.keys().filter(|path| {
             damage.iter().any(|found| {
                 let after = found.after.as_deref().unwrap_or_default();
