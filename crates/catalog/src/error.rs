@@ -91,6 +91,7 @@ impl From<rusqlite::Error> for Error {
                 _ => Self::Database(error),
             },
             Cause::FromSqlConversionFailure(..)
+            | Cause::InvalidColumnName(..)
             | Cause::InvalidColumnType(..)
             | Cause::IntegralValueOutOfRange(..) => Self::Damaged { what: error.to_string() },
             _ => Self::Database(error),

@@ -260,3 +260,55 @@ async fn damage_is_reported() {
     assert_eq!(found, ["a row of writers refers to a row of jobs that is not there"]);
     assert!(catalog.user(user.id).await.expect("an answer").is_some());
 }
+
+#[tokio::test]
+async fn no_flipped_bit_of_the_schema_is_taken_for_a_failure() {
+    let (folder, path) = folder();
+    let catalog = open(&path);
+    owner(&catalog).await;
+    drop(catalog);
+    let sound = std::fs::read(&path).expect("readable");
+    let table = |name: &str| {
+        let text = format!("CREATE TABLE {name}");
+        let found = sound.windows(text.len()).position(|bytes| bytes == text.as_bytes());
+        found.expect("the table's definition is there")
+    };
+    // Names of columns that a check reads, and that it does not; and the format of the header.
+    let column = |name: &str, at: usize| {
+        at + sound[at..].windows(name.len()).position(|b| b == name.as_bytes()).expect("a column")
+    };
+    let repositories = table("repositories");
+    for at in [
+        47,
+        repositories + 14,
+        column("visibility", repositories),
+        column("directory", table("segments")),
+        column("owner TEXT", table("jobs")),
+    ] {
+        let mut bytes = sound.clone();
+        bytes[at] ^= 1;
+        std::fs::write(&path, bytes).expect("written");
+        let found = damage_found(&path).await;
+        assert!(found, "byte {at}");
+        for beside in ["-wal", "-shm"] {
+            let name = format!("{}{beside}", path.display());
+            let _absent = std::fs::remove_file(folder.path().join(name));
+        }
+    }
+}
+
+/// Whether a check says that the catalog is damaged, whatever way it comes to know.
+async fn damage_found(path: &Path) -> bool {
+    let damaged = |error: Error| {
+        assert!(matches!(error, Error::Damaged { .. }), "{error:?}");
+        true
+    };
+    let catalog = match Sqlite::open_read_only(path) {
+        Ok(catalog) => catalog,
+        Err(error) => return damaged(error),
+    };
+    let found = catalog.integrity().await.map_or_else(damaged, |found| !found.is_empty());
+    let rows = catalog.all_repositories().await.map_or_else(damaged, |_| false);
+    let segments = catalog.segments(None, 10).await.map_or_else(damaged, |_| false);
+    found || rows || segments
+}

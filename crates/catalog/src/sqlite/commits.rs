@@ -27,8 +27,9 @@ pub(super) fn ping(db: &Connection) -> Result<()> {
 }
 
 pub(super) fn integrity(db: &Connection) -> Result<Vec<String>> {
-    let mut found = all(db, "PRAGMA integrity_check", [], |row| row.get::<_, String>(0))?;
-    found.retain(|line| line != "ok");
+    let mut found = migrations::altered(db)?;
+    let checked = all(db, "PRAGMA integrity_check", [], |row| row.get::<_, String>(0))?;
+    found.extend(checked.into_iter().filter(|line| line != "ok"));
     found.extend(all(db, "PRAGMA foreign_key_check", [], |row| {
         let (table, parent): (String, String) = (row.get("table")?, row.get("parent")?);
         Ok(format!("a row of {table} refers to a row of {parent} that is not there"))

@@ -4,6 +4,7 @@
 use model::Entropy;
 use rusqlite::{Connection, TransactionBehavior, params};
 
+use super::query::all;
 use crate::{Error, Result};
 
 /// Step `n` leads from version `n` to `n + 1`. Published steps never change.
@@ -37,6 +38,27 @@ pub(super) fn check(connection: &Connection) -> Result<()> {
         found if found > VERSION => Err(Error::NewerVersion { found, known: VERSION }),
         found => Err(Error::OlderVersion { found, known: VERSION }),
     }
+}
+
+/// What of the schema is not as the steps make it, one line for each thing.
+pub(super) fn altered(db: &Connection) -> Result<Vec<String>> {
+    let made = Connection::open_in_memory()?;
+    for step in STEPS {
+        made.execute_batch(step)?;
+    }
+    let (made, found) = (schema(&made)?, schema(db)?);
+    let lost = made.iter().filter(|item| !found.contains(item));
+    let new = found.iter().filter(|item| !made.contains(item));
+    let lost = lost.map(|(name, _)| format!("{name} is missing from the schema, or altered"));
+    let new = new.map(|(name, _)| format!("{name} of the schema is not what it was made"));
+    Ok(lost.chain(new).collect())
+}
+
+/// The name and the definition of everything in a schema.
+fn schema(db: &Connection) -> Result<Vec<(String, String)>> {
+    let sql = "SELECT type || ' ' || name AS name, tbl_name || ': ' || ifnull(sql, '') AS text
+         FROM sqlite_schema";
+    all(db, sql, [], |row| Ok((row.get("name")?, row.get("text")?)))
 }
 
 /// The version of the schema; 0 for an empty database.
