@@ -203,7 +203,7 @@ fn body(
         read_chunk(blocks.clone(), piece, chunk)
     });
     let named = move |error: blocks::Error| {
-        tracing::error!(%path, ?error, "an object cannot be read");
+        tracing::error!(path, ?error, "an object cannot be read");
         Error::from(error).about(&path)
     };
     let chunks = chunks.buffered(CHUNKS_AHEAD).map(move |chunk| chunk.map_err(&named));

@@ -97,17 +97,18 @@ fn label(method: &Method) -> &'static str {
 }
 
 fn log_failure(error: &Error) {
-    let (code, message) = (error.code(), error.message());
+    // Not as the field `message`, which a text log would write as it is, line ends included.
+    let (code, reason) = (error.code(), error.message());
     if !error.status().is_server_error() {
-        return tracing::debug!(code, message, "refused");
+        return tracing::debug!(code, reason, "refused");
     }
     let cause = match error {
         Error::Engine(error) => causes(error),
         _ => String::new(),
     };
     match error.status() {
-        StatusCode::BAD_GATEWAY => tracing::warn!(code, message, cause, "the source failed"),
-        _ => tracing::error!(code, message, cause, "failed"),
+        StatusCode::BAD_GATEWAY => tracing::warn!(code, reason, cause, "the source failed"),
+        _ => tracing::error!(code, reason, cause, "failed"),
     }
 }
 

@@ -193,7 +193,7 @@ fn send(path: &str, read: ObjectRead) -> Response {
         headers.insert(CONTENT_RANGE, value);
     }
     let body = read.body.inspect_err(|error| {
-        tracing::error!(code = error.code, message = error.message, "an object was cut off");
+        tracing::error!(code = error.code, reason = error.message, "an object was cut off");
     });
     *response.body_mut() = Body::from_stream(body);
     response

@@ -86,6 +86,25 @@ async fn a_line_per_request_says_what_and_how_but_no_secret() {
 }
 
 #[tokio::test]
+async fn what_a_client_says_cannot_forge_a_line() {
+    let world = World::new(Objects::new()).await;
+    let log = Log::default();
+    let subscriber = tracing_subscriber::fmt()
+        .with_ansi(false)
+        .with_max_level(tracing::Level::TRACE)
+        .with_writer(log.clone())
+        .finish();
+    let _guard = tracing::subscriber::set_default(subscriber);
+    let mut connector = world.connector("c");
+    connector["config"]["x\nforged"] = json!(1);
+    let message = world.post(&format!("{ORG}/connectors"), connector).await.refused(400);
+    assert!(message.contains("forged"), "{message}");
+    let text = log.text();
+    assert!(text.contains("forged"), "{text}");
+    assert!(text.lines().all(|line| !line.starts_with("forged")), "{text}");
+}
+
+#[tokio::test]
 async fn a_panic_is_one_requests_problem() {
     let world = World::bare(Objects::new()).await;
     let (log, _guard) = capture();
