@@ -287,6 +287,9 @@ pub trait Catalog: Send + Sync + 'static {
     /// Ids of writers that may still write: the claims of running jobs that no newer claim
     /// replaced, whether or not their lease has ended. Every other writer is fenced for good.
     async fn live_writers(&self) -> Result<Vec<WriterId>>;
+    /// The greatest id of a writer so far. A file of a greater one comes from a later state of the
+    /// store than this catalog.
+    async fn newest_writer(&self) -> Result<Option<WriterId>>;
 
     // Imports.
 

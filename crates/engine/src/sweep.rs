@@ -1,4 +1,5 @@
-//! Removes leftover files: segments that a writer which is gone left behind and no row knows.
+//! Removes leftover files: segments that a writer which is gone left behind and no row knows. A
+//! writer that the catalog itself does not know is not known to be gone.
 
 use blocks::StoredFile;
 
@@ -13,9 +14,14 @@ impl Engine {
         // ceases to be live, and so before the rows are looked up.
         let files = store.list().await?;
         let live = self.catalog().live_writers().await?;
+        let newest = self.catalog().newest_writer().await?;
         let mut removed = 0;
         for file in files {
-            if !live.contains(&file.name.id.writer) && !self.is_recorded(&file).await? {
+            if Some(file.name.id.writer) > newest {
+                // The catalog is older than the segments, as after a restore. With the right one
+                // put back they may be all there is of somebody's data.
+                tracing::warn!(file = file.file, "the catalog never made the writer of a segment");
+            } else if !live.contains(&file.name.id.writer) && !self.is_recorded(&file).await? {
                 store.delete(&file.file).await?;
                 tracing::info!(file = %file.file, "leftover segment removed");
                 removed += 1;

@@ -174,6 +174,11 @@ pub(super) fn live_writers(db: &Connection) -> Result<Vec<WriterId>> {
     )
 }
 
+pub(super) fn newest_writer(db: &Connection) -> Result<Option<WriterId>> {
+    let sql = "SELECT id FROM writers ORDER BY id DESC LIMIT 1";
+    one(db, sql, [], |row| Ok(WriterId(count(row, "id")?)))
+}
+
 /// What a worker reports beside its life.
 pub(super) struct Progress {
     pub(super) objects_imported: u64,

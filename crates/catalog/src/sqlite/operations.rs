@@ -269,6 +269,10 @@ impl Catalog for Sqlite {
         self.read(claims::live_writers).await
     }
 
+    async fn newest_writer(&self) -> Result<Option<WriterId>> {
+        self.read(claims::newest_writer).await
+    }
+
     // Imports.
 
     async fn create_import(

@@ -235,6 +235,8 @@ pub(crate) async fn every_claim_has_a_writer_of_its_own(catalog: Arc<dyn Catalog
     let second = world.running().await;
     let live = || async { catalog.live_writers().await.expect("writers") };
     assert_eq!(live().await, [first.writer, second.writer]);
+    let newest = catalog.newest_writer().await.expect("an answer");
+    assert_eq!(newest, Some(first.writer.max(second.writer)));
     assert!(catalog.release_import(key(&first), world.tick()).await.expect("an answer"));
     assert_eq!(live().await, [second.writer]);
     let third = world.claim_with(ENDED_MS).await.expect("a claim");

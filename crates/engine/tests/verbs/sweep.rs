@@ -35,3 +35,19 @@ async fn only_what_nobody_knows_and_nobody_writes_goes() {
     let (engine, owner) = (&world.engine, &world.owner);
     assert!(engine.head_object(owner, ORGANIZATION, REPOSITORY, "a", None).await.is_ok());
 }
+
+#[tokio::test]
+async fn segments_newer_than_the_catalog_stay() {
+    let world = World::new().await;
+    let claim = world.claim().await;
+    let later = model::WriterId(claim.writer.0 + 1);
+    let writer = world.blocks.writer(claim.import.spec.repository, later);
+    let mut segment = writer.open().await.expect("an open segment");
+    let bytes = b"written after the backup of the catalog";
+    segment.append(ItemKind::Object, bytes, Hash::of(bytes)).await.expect("appended");
+    segment.seal().await.expect("sealed");
+    world.catalog.void_leases().await.expect("voided");
+    let files = world.segment_files();
+    assert_eq!(world.engine.sweep().await.expect("swept"), 0);
+    assert_eq!(world.segment_files(), files);
+}
