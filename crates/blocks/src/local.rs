@@ -50,7 +50,11 @@ impl Local {
         let make = || {
             fs::create_dir_all(root.join(FOLDER))?;
             sync_folder(root)?;
-            root.parent().filter(|parent| parent.is_dir()).map_or(Ok(()), sync_folder)
+            match root.parent().filter(|parent| parent.is_dir()).map_or(Ok(()), sync_folder) {
+                // Where we may not even look, somebody else made our folder, before this start.
+                Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Ok(()),
+                synced => synced,
+            }
         };
         make().map_err(|source| Error::io(FOLDER, source))?;
         let (handles, folders) = (Cache::new(HANDLES_MAX), Cache::new(FOLDERS_MAX));
@@ -149,7 +153,8 @@ impl Disk {
         let at = |source| Error::io(file, source);
         self.prepare_folder(name.repository).map_err(at)?;
         let open = self.root.join(format!("{file}{OPEN}"));
-        let handle = OpenOptions::new().write(true).create_new(true).open(&open).map_err(at)?;
+        let private = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&open);
+        let handle = private.map_err(at)?;
         let path = self.root.join(file);
         let sink = LocalSink {
             file: file.to_owned(),
