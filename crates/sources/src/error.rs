@@ -189,7 +189,8 @@ pub enum Error {
     },
     /// No such bucket.
     #[error(
-        "the bucket {bucket} does not exist (NoSuchBucket): check the connector's source_uri and endpoint"
+        "the bucket {bucket} does not exist (NoSuchBucket): \
+         check the connector's source_uri and endpoint"
     )]
     NoSuchBucket {
         /// Its name.

@@ -15,7 +15,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
 
 use super::error::{Asked, Refusal, Told, bucket_region};
 use super::list::{self, Answer, Query, RawPage};
-use super::{S3Config, Signer, sign};
+use super::{S3Config, Signer};
 use crate::retry::Retry;
 use crate::transport::Transport;
 use crate::{Endpoint, Error, Operation, Result};
@@ -182,12 +182,6 @@ impl Client {
         query: &str,
         mut headers: HeaderMap,
     ) -> Result<Request<Empty<Bytes>>> {
-        headers.insert(HOST, self.host_header.clone());
-        let unsigned = sign::Unsigned { method: method.as_str(), path, query };
-        self.signer.sign(&unsigned, self.clock.now(), &mut headers);
-        // Bytes are taken as they are stored; nothing on the way may change them.
-        headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
-        headers.insert(USER_AGENT, AGENT);
         let target = match query {
             "" => path.to_owned(),
             query => format!("{path}?{query}"),
@@ -203,7 +197,14 @@ impl Client {
         let mut request = Request::new(Empty::new());
         *request.method_mut() = method;
         *request.uri_mut() = uri;
+        headers.insert(HOST, self.host_header.clone());
         *request.headers_mut() = headers;
+        self.signer.sign(&mut request, self.clock.now())?;
+        // What something on the way may change is not signed.
+        let headers = request.headers_mut();
+        // Bytes are taken as they are stored.
+        headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+        headers.insert(USER_AGENT, AGENT);
         Ok(request)
     }
 
