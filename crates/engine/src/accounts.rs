@@ -144,6 +144,16 @@ impl Engine {
         }
     }
 
+    /// Whether the user `admin` is yet to be made.
+    pub async fn awaits_bootstrap(&self) -> Result<bool> {
+        Ok(self.catalog().user_by_login(ADMIN).await?.is_none())
+    }
+
+    /// A token that nobody has, to be kept before [`Engine::bootstrap`] makes it a key.
+    pub fn new_token(&self) -> Secret {
+        token::generate(self.entropy())
+    }
+
     /// On an empty catalog makes the user `admin` with a key (the given token: `tuk-` and 16 or
     /// more letters, digits, `-` or `_`; else a new one) and, if given, a password. `None` if there
     /// is a user already; then nothing changes.

@@ -32,7 +32,13 @@ pub(crate) struct Options {
 /// Checks, or prints the digest.
 pub(crate) async fn run(config: &Config, options: Options) -> Result<ExitCode> {
     let data = DataDir::at(config.data_dir());
-    let engine = engine_beside(&data, Access::Read).await?;
+    let engine = match engine_beside(&data, Access::Read).await {
+        Err(error) if is_damage(&error) => {
+            println!("damaged: {error:#}");
+            return Ok(ExitCode::from(DAMAGED));
+        }
+        engine => engine?,
+    };
     if let Some(commit) = options.digest {
         println!("{}", engine.digest(&commit).await?);
         return Ok(ExitCode::SUCCESS);
@@ -45,6 +51,12 @@ pub(crate) async fn run(config: &Config, options: Options) -> Result<ExitCode> {
     }
     println!("{}: {}", data.root().display(), summary(&report));
     Ok(if report.damage_count == 0 { ExitCode::SUCCESS } else { ExitCode::from(DAMAGED) })
+}
+
+/// Whether the catalog is too damaged to be opened.
+fn is_damage(error: &anyhow::Error) -> bool {
+    let cause = error.chain().find_map(|cause| cause.downcast_ref::<catalog::Error>());
+    matches!(cause, Some(catalog::Error::Damaged { .. }))
 }
 
 async fn check(engine: &Engine) -> engine::Result<CheckReport> {

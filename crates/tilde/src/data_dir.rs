@@ -74,6 +74,15 @@ impl DataDir {
         self.root.join("tilde.db")
     }
 
+    /// The catalog's database, which its owner alone can read; an empty one if there is none. The
+    /// database gives the files beside it the same mode.
+    pub(crate) fn make_catalog_file(&self) -> Result<PathBuf> {
+        let path = self.catalog_file();
+        let made = OpenOptions::new().create(true).append(true).mode(0o600).open(&path);
+        made.with_context(|| format!("cannot open the catalog {}", path.display()))?;
+        Ok(path)
+    }
+
     /// The first API key of the user admin.
     pub(crate) fn admin_key_file(&self) -> PathBuf {
         self.root.join("admin.key")

@@ -32,7 +32,7 @@ pub(crate) enum Access {
 
 /// The catalog of a server: made or migrated where needed.
 pub(crate) fn open_catalog(data: &DataDir) -> Result<Sqlite> {
-    let path = data.catalog_file();
+    let path = data.make_catalog_file()?;
     Sqlite::open(&path, &SystemEntropy)
         .with_context(|| format!("cannot open the catalog {}", path.display()))
 }

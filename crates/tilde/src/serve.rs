@@ -190,18 +190,37 @@ fn reachable(address: SocketAddr) -> SocketAddr {
     SocketAddr::new(ip, address.port())
 }
 
-/// On an empty catalog makes the user admin and a key.
+/// On an empty catalog makes the user admin and a key. A key that this start makes up is kept in its
+/// file first: one that is in the catalog alone would be lost with the process.
 async fn bootstrap(engine: &Engine, data: &DataDir) -> Result<Option<FirstKey>> {
+    if !engine.awaits_bootstrap().await? {
+        return Ok(None);
+    }
     let secret = |name| std::env::var(name).ok().filter(|text| !text.is_empty()).map(Secret::new);
-    let (token, password) = (secret(BOOTSTRAP_API_KEY), secret(BOOTSTRAP_PASSWORD));
-    let is_given = token.is_some();
+    let (given, password) = (secret(BOOTSTRAP_API_KEY), secret(BOOTSTRAP_PASSWORD));
+    let key = match given {
+        Some(_) => None,
+        None => Some(keep_first_key(engine.new_token(), data.admin_key_file())?),
+    };
+    let token = given.or_else(|| key.as_ref().map(|key| key.token.clone()));
     let made = engine.bootstrap(token, password).await.with_context(|| {
         format!("cannot make the first user (see {BOOTSTRAP_API_KEY} and {BOOTSTRAP_PASSWORD})")
-    })?;
-    let Some(key) = made.filter(|_| !is_given) else { return Ok(None) };
-    let file = data.admin_key_file();
+    });
+    if let (Some(key), Err(_) | Ok(None)) = (&key, &made) {
+        let _tried_again_by_the_next_start = std::fs::remove_file(&key.file);
+    }
+    if made?.is_none() {
+        return Ok(None);
+    }
+    if let Some(key) = &key {
+        let file = key.file.display();
+        tracing::info!(%file, "made the user admin; its API key is in the file");
+    }
+    Ok(key)
+}
+
+fn keep_first_key(token: Secret, file: PathBuf) -> Result<FirstKey> {
     let _of_an_interrupted_start = std::fs::remove_file(&file);
-    write_private(&file, &format!("{}\n", key.token.expose()))?;
-    tracing::info!(file = %file.display(), "made the user admin; its API key is in the file");
-    Ok(Some(FirstKey { token: key.token, file }))
+    write_private(&file, &format!("{}\n", token.expose()))?;
+    Ok(FirstKey { token, file })
 }

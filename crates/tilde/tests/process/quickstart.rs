@@ -68,6 +68,18 @@ fn a_flipped_bit_is_found_and_named() {
     assert!(text.contains("damaged: ") && text.contains("DAMAGED"), "{text}");
     assert!(text.contains("path \""), "{text}");
 
+    let catalog = data.join("tilde.db");
+    let mut bytes = std::fs::read(&catalog).expect("the catalog");
+    bytes[0] ^= 1;
+    std::fs::write(&catalog, bytes).expect("written");
+    let damaged = run(&data, &["check"]);
+    let text = String::from_utf8_lossy(&damaged.stdout).into_owned();
+    assert_eq!(damaged.status.code(), Some(1), "{text}");
+    assert!(text.contains("damaged: ") && text.contains("tilde.db"), "{text}");
+    let mut bytes = std::fs::read(&catalog).expect("the catalog");
+    bytes[0] ^= 1;
+    std::fs::write(&catalog, bytes).expect("written");
+
     let nothing = refused(&run(&folder.path("nothing"), &["check"]), 2);
     assert!(nothing.contains("is not a data directory"), "{nothing}");
     let unknown = run(&data, &["check", "--digest", "00000000"]);

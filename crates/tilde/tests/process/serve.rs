@@ -43,9 +43,14 @@ fn the_first_key_is_private_and_in_no_output() {
         command.env("TILDE__LOG__LEVEL", "trace").env("TILDE__LOG__FORMAT", "json");
     });
     let token = admin_key(&data);
-    for (path, mode) in
-        [("", 0o700), ("admin.key", 0o600), ("keys", 0o700), ("keys/encryption.key", 0o600)]
-    {
+    for (path, mode) in [
+        ("", 0o700),
+        ("admin.key", 0o600),
+        ("keys", 0o700),
+        ("keys/encryption.key", 0o600),
+        ("tilde.db", 0o600),
+        ("tilde.db-wal", 0o600),
+    ] {
         let found = std::fs::metadata(data.join(path)).expect("it exists").permissions().mode();
         assert_eq!(found & 0o777, mode, "{path}");
     }
@@ -102,6 +107,24 @@ fn the_first_user_can_be_given() {
         .output()
         .expect("it runs");
     assert!(refused(&bad, 1).contains("TILDE_BOOTSTRAP_API_KEY"));
+}
+
+#[test]
+fn the_first_key_is_kept_before_it_is_made() {
+    let folder = Folder::new();
+    let data = folder.path("data");
+    let serve = ["serve", "--listen", "127.0.0.1:0", "--data-dir"];
+    let weak = tilde().args(serve).arg(&data).env("TILDE_BOOTSTRAP_PASSWORD", "short").output();
+    assert!(refused(&weak.expect("it runs"), 1).contains("TILDE_BOOTSTRAP_PASSWORD"));
+    let file = data.join("admin.key");
+    assert!(!file.exists(), "a key that opens nothing is not left behind");
+
+    // Nothing can be written there, as if the process had died on the way.
+    std::fs::create_dir(&file).expect("made");
+    assert!(refused(&run(&data, &serve[..3]), 1).contains("admin.key"));
+    std::fs::remove_dir(&file).expect("removed");
+    let server = Server::start(&data, |_| {});
+    assert_eq!(server.call("GET", "/api/v1/auth/me", &admin_key(&data), None).0, 200);
 }
 
 #[test]
