@@ -25,10 +25,10 @@ pub(crate) type Result<T, E = Error> = std::result::Result<T, E>;
 pub(crate) enum Error {
     /// The engine refused or failed.
     Engine(engine::Error),
-    /// There is no such route.
-    NoRoute,
-    /// The route exists, but not for this method.
-    MethodNotAllowed,
+    /// There is no such route; perhaps for a reason that can be told.
+    NoRoute(Option<&'static str>),
+    /// The route exists, but not for this method; perhaps for a reason that can be told.
+    MethodNotAllowed(Option<&'static str>),
     /// The body has more bytes than the server accepts.
     BodyTooLarge,
     /// The body is not declared as JSON.
@@ -68,8 +68,8 @@ impl Error {
     pub(crate) fn status(&self) -> StatusCode {
         match self {
             Self::Engine(error) => status_of(error.kind),
-            Self::NoRoute => StatusCode::NOT_FOUND,
-            Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
+            Self::NoRoute(_) => StatusCode::NOT_FOUND,
+            Self::MethodNotAllowed(_) => StatusCode::METHOD_NOT_ALLOWED,
             Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::NotJson => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::BodyTimeout => StatusCode::REQUEST_TIMEOUT,
@@ -80,8 +80,8 @@ impl Error {
     pub(crate) fn code(&self) -> &'static str {
         match self {
             Self::Engine(error) => error.code,
-            Self::NoRoute => "NOT_FOUND",
-            Self::MethodNotAllowed => "METHOD_NOT_ALLOWED",
+            Self::NoRoute(_) => "NOT_FOUND",
+            Self::MethodNotAllowed(_) => "METHOD_NOT_ALLOWED",
             Self::BodyTooLarge => "PAYLOAD_TOO_LARGE",
             Self::NotJson => "UNSUPPORTED_MEDIA_TYPE",
             Self::BodyTimeout => "REQUEST_TIMEOUT",
@@ -92,8 +92,11 @@ impl Error {
     pub(crate) fn message(&self) -> &str {
         match self {
             Self::Engine(error) => &error.message,
-            Self::NoRoute => "there is nothing here; /api/v1/openapi.json lists what there is",
-            Self::MethodNotAllowed => "this path does not take this method",
+            Self::NoRoute(Some(reason)) | Self::MethodNotAllowed(Some(reason)) => reason,
+            Self::NoRoute(None) => {
+                "there is nothing here; /api/v1/openapi.json lists what there is"
+            }
+            Self::MethodNotAllowed(None) => "this path does not take this method",
             Self::BodyTooLarge => "the body is larger than 1 MiB",
             Self::NotJson => "the body must be JSON (Content-Type: application/json)",
             Self::BodyTimeout => "the body did not arrive in time",

@@ -5,6 +5,7 @@
 //! every kind reaches the client as `{message, code, request_id}`. No request is redirected, no
 //! cookie is ever set.
 
+mod absent;
 mod auth;
 mod connection;
 mod download;

@@ -112,10 +112,11 @@ fn log_failure(error: &Error) {
     }
 }
 
-/// The causes of an error, outermost first.
-fn causes(error: &dyn std::error::Error) -> String {
-    let chain = std::iter::successors(error.source(), |error| error.source());
-    chain.map(ToString::to_string).collect::<Vec<_>>().join(": ")
+/// The causes of an error, outermost first, but for those that it has told itself.
+fn causes(error: &engine::Error) -> String {
+    let first = std::error::Error::source(error);
+    let chain = std::iter::successors(first, |error| error.source()).map(ToString::to_string);
+    chain.filter(|cause| !error.message.contains(cause)).collect::<Vec<_>>().join(": ")
 }
 
 fn envelope(response: &mut Response, error: &Error, request_id: &str, head: bool) {

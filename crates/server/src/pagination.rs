@@ -1,5 +1,7 @@
 //! Pages of a listing: `after` and `amount` in, `pagination` out.
 
+use std::num::IntErrorKind;
+
 use model::limits::{PAGE_ROWS_DEFAULT, PAGE_ROWS_MAX};
 use model::{Page, PageRequest};
 use serde::{Deserialize, Serialize};
@@ -59,10 +61,9 @@ impl<T> Paged<T> {
 /// The page size that `text` asks for: at least 1, clamped to the most the server gives.
 pub(crate) fn amount(text: Option<&str>, default: usize) -> Result<usize> {
     let Some(text) = text else { return Ok(default) };
-    match text.parse::<u64>() {
-        Ok(amount) if amount > 0 => {
-            Ok(usize::try_from(amount).unwrap_or(usize::MAX).min(PAGE_ROWS_MAX))
-        }
+    match text.parse::<usize>() {
+        Ok(amount) if amount > 0 => Ok(amount.min(PAGE_ROWS_MAX)),
+        Err(error) if *error.kind() == IntErrorKind::PosOverflow => Ok(PAGE_ROWS_MAX),
         _ => Err(Error::invalid("amount: must be a whole number, at least 1")),
     }
 }
@@ -84,7 +85,8 @@ mod tests {
         assert_eq!(applied(Some("1000")), Some(1_000));
         assert_eq!(applied(Some("1001")), Some(1_000));
         assert_eq!(applied(Some("18446744073709551615")), Some(1_000));
-        for bad in ["", "0", "-1", "1.5", "x", " 5", "18446744073709551616"] {
+        assert_eq!(applied(Some("18446744073709551616")), Some(1_000));
+        for bad in ["", "0", "-1", "-18446744073709551616", "1.5", "x", " 5"] {
             assert_eq!(applied(Some(bad)), None, "{bad}");
         }
     }

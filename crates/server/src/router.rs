@@ -4,6 +4,7 @@ use axum::Router;
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::get;
 use bytes::Bytes;
+use http::Uri;
 use http::header::CONTENT_TYPE;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -12,7 +13,7 @@ use crate::error::Error;
 use crate::routes::{
     commits, connectors, health, imports, keys, objects, organizations, repositories,
 };
-use crate::{App, middleware, openapi};
+use crate::{App, absent, middleware, openapi};
 
 /// Everything the main listener serves.
 pub fn router(app: App) -> Router {
@@ -23,8 +24,10 @@ pub fn router(app: App) -> Router {
         .route("/", get(health::front))
         .route("/livez", get(health::live))
         .route("/readyz", get(health::ready))
-        .fallback(async || Error::NoRoute)
-        .method_not_allowed_fallback(async || Error::MethodNotAllowed)
+        .fallback(async |uri: Uri| Error::NoRoute(absent::reason(uri.path())))
+        .method_not_allowed_fallback(async |uri: Uri| {
+            Error::MethodNotAllowed(absent::reason(uri.path()))
+        })
         .layer(from_fn(middleware::limit_body))
         .layer(from_fn_with_state(app.clone(), middleware::observe))
         .with_state(app)

@@ -5,7 +5,7 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::response::Response;
 use engine::{ObjectRead, ObjectsQuery};
-use futures_util::TryStreamExt;
+use futures_util::{StreamExt, TryStreamExt, stream};
 use http::header::{CONTENT_LENGTH, CONTENT_RANGE, HeaderValue, IF_NONE_MATCH, IF_RANGE, RANGE};
 use http::{HeaderMap, StatusCode};
 use model::Entry;
@@ -90,7 +90,7 @@ pub(crate) async fn get(
     }
     let read =
         engine.open_object(&principal, &organization, &repository, &path, reference, range).await?;
-    Ok(send(&path, read))
+    send(&path, read).await
 }
 
 /// Tell about an object without reading it.
@@ -177,9 +177,11 @@ fn answer(status: StatusCode, headers: HeaderMap) -> Response {
     response
 }
 
-/// The object on its way. An error in the middle cuts the connection, so that the client sees
-/// fewer bytes than were announced and never a clean end.
-fn send(path: &str, read: ObjectRead) -> Response {
+/// The object on its way. Its first bytes are read before anything is sent, so that what is wrong
+/// with them is an answer. A later error cuts the connection: the client sees fewer bytes than were
+/// announced and never a clean end.
+async fn send(path: &str, mut read: ObjectRead) -> Result<Response> {
+    let first = read.body.try_next().await?;
     let size = read.entry.size;
     let whole = read.range.is_none();
     let range = read.range.unwrap_or(0..size);
@@ -192,9 +194,9 @@ fn send(path: &str, read: ObjectRead) -> Response {
         let value = HeaderValue::try_from(value).expect("digits are legal in a header");
         headers.insert(CONTENT_RANGE, value);
     }
-    let body = read.body.inspect_err(|error| {
+    let rest = read.body.inspect_err(|error| {
         tracing::error!(code = error.code, reason = error.message, "an object was cut off");
     });
-    *response.body_mut() = Body::from_stream(body);
-    response
+    *response.body_mut() = Body::from_stream(stream::iter(first.map(Ok)).chain(rest));
+    Ok(response)
 }

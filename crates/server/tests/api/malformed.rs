@@ -39,6 +39,8 @@ async fn unknown_paths_are_404_in_the_envelope() {
         world.get(path).await.refused(404);
         world.send(request("POST", path, None, None)).await.refused(404);
     }
+    let sessions = world.call("POST", &format!("{REPO}/sessions"), None).await.refused(404);
+    assert_eq!(sessions, "this version of Tilde has no sessions and uploads yet");
     let head = world.call("HEAD", "/none", None).await.is(404);
     assert!(head.body.is_empty());
 }

@@ -255,17 +255,7 @@ async fn damage_in_the_middle_cuts_the_body_off() {
     let bytes: Vec<u8> = (0..3_u32 << 20).map(|index| (index / 7) as u8).collect();
     let world = World::imported(Objects::from([("large", bytes.clone())])).await;
     assert_eq!(world.get(&path("large")).await.is(200).body, bytes);
-    let segments = world.dir.path().join("segments");
-    for folder in std::fs::read_dir(segments).expect("a folder of segments") {
-        for file in std::fs::read_dir(folder.expect("a folder").path()).expect("a folder") {
-            let file = file.expect("a file").path();
-            let mut stored = std::fs::read(&file).expect("it is readable");
-            if stored.len() > bytes.len() {
-                stored[bytes.len() - 100_000] ^= 1;
-                std::fs::write(&file, stored).expect("it is writable");
-            }
-        }
-    }
+    flip_large(&world, bytes.len() - 100_000);
     let request = Request::get(path("large"))
         .header("authorization", format!("Bearer {}", world.owner))
         .body(Body::empty())
@@ -274,4 +264,29 @@ async fn damage_in_the_middle_cuts_the_body_off() {
     assert_eq!(response.status(), 200);
     assert_eq!(response.headers()["content-length"], bytes.len().to_string());
     assert!(response.into_body().collect().await.is_err(), "damaged bytes were sent");
+}
+
+#[tokio::test]
+async fn damage_at_the_start_is_an_answer() {
+    let bytes = vec![7; 3 << 20];
+    let world = World::imported(Objects::from([("large", bytes)])).await;
+    flip_large(&world, 100);
+    assert!(world.get(&path("large")).await.refused(500).contains("large"));
+    let range = [("range", "bytes=0-9")];
+    fetch(&world, "GET", &path("large"), &range).await.refused(500);
+}
+
+/// Flips a bit in the segments that hold more than a megabyte.
+fn flip_large(world: &World, at: usize) {
+    let segments = world.dir.path().join("segments");
+    for folder in std::fs::read_dir(segments).expect("a folder of segments") {
+        for file in std::fs::read_dir(folder.expect("a folder").path()).expect("a folder") {
+            let file = file.expect("a file").path();
+            let mut stored = std::fs::read(&file).expect("it is readable");
+            if stored.len() > 1 << 20 {
+                stored[at] ^= 1;
+                std::fs::write(&file, stored).expect("it is writable");
+            }
+        }
+    }
 }
