@@ -15,6 +15,11 @@ use crate::{Engine, Error, Kind, Principal, Result};
 /// Kinds that exist elsewhere, refused by name so that nobody looks for a typing error.
 const KINDS_TO_COME: [&str; 3] = ["gcs", "git", "google_drive"];
 
+/// Tests of connectors side by side: each holds a connection to wherever its caller says.
+pub(crate) const PROBES_MAX: usize = 16;
+/// Seconds after which one that was turned away may be tried again.
+const PROBE_RETRY_S: u32 = 5;
+
 /// A connector to be made. Its config holds credentials, so it has no `Debug`.
 pub struct ConnectorSpec {
     /// 1 to 255 bytes, unique among the organization's connectors.
@@ -110,7 +115,8 @@ impl Engine {
     }
 
     /// Reaches, authenticates, lists and reads one object with a config that is not stored. Kind
-    /// `Source` (`SOURCE_TEST_FAILED`) names the step that failed and what to change.
+    /// `Source` (`SOURCE_TEST_FAILED`) names the step that failed and what to change; `Throttled`
+    /// while too many tests run.
     pub async fn test_connector_config(
         &self,
         principal: &Principal,
@@ -147,6 +153,10 @@ impl Engine {
     }
 
     async fn probe(&self, uri: &SourceUri, config: S3Config) -> Result<()> {
+        let _place = self.probes.try_acquire().map_err(|_| {
+            let kind = Kind::Throttled { retry_s: PROBE_RETRY_S };
+            Error::new(kind, "RATE_LIMITED", "too many connectors are being tested; try again soon")
+        })?;
         let failed = |error: ProbeError| {
             Error::new(Kind::Source, "SOURCE_TEST_FAILED", error.to_string()).caused_by(error)
         };

@@ -74,6 +74,7 @@ pub struct Engine {
     parts: Arc<Parts>,
     tree: Tree,
     doorkeeper: Arc<login::Doorkeeper>,
+    probes: Arc<tokio::sync::Semaphore>,
     work: Arc<tokio::sync::Notify>,
     commit_locks: Arc<CommitLocks>,
 }
@@ -88,9 +89,10 @@ impl Engine {
     pub fn new(parts: Parts) -> Self {
         let tree = Tree::with_cache_bytes(parts.blocks.clone(), parts.page_cache_bytes);
         let doorkeeper = Arc::new(login::Doorkeeper::new());
+        let probes = Arc::new(tokio::sync::Semaphore::new(connectors::PROBES_MAX));
         let work = Arc::new(tokio::sync::Notify::new());
         let commit_locks = Arc::default();
-        Self { parts: Arc::new(parts), tree, doorkeeper, work, commit_locks }
+        Self { parts: Arc::new(parts), tree, doorkeeper, probes, work, commit_locks }
     }
 
     fn catalog(&self) -> &dyn Catalog {

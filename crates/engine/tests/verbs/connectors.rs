@@ -1,6 +1,8 @@
 //! Connectors: validation, sealing, tests, attachments.
 
 use engine::{ConnectorSpec, Engine, Kind};
+use futures_util::StreamExt as _;
+use futures_util::stream::FuturesUnordered;
 use model::{ConnectorId, Entropy};
 use serde_json::{Value, json};
 use testkit::s3::{ACCESS_KEY_ID, BUCKET, HostileS3, Objects, SECRET_ACCESS_KEY};
@@ -139,4 +141,18 @@ async fn a_test_reaches_the_source_or_says_what_failed() {
     let gone = engine.test_connector(owner, ORGANIZATION, made.id).await;
     let gone = gone.expect_err("the server is gone");
     assert!(gone.kind == Kind::Source && gone.message.contains("reach"), "{gone}");
+}
+
+#[tokio::test]
+async fn only_so_many_tests_run_side_by_side() {
+    let world = World::new().await;
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let endpoint = format!("http://{}", silent.local_addr().expect("an address"));
+    let config =
+        json!({ "access_key_id": "id", "secret_access_key": "secret", "endpoint": endpoint });
+    let (engine, owner) = (&world.engine, &world.owner);
+    let test = || engine.test_connector_config(owner, ORGANIZATION, "s3", "s3://bucket/", &config);
+    let mut running: FuturesUnordered<_> = (0..17).map(|_| test()).collect();
+    let first = running.next().await.expect("they run").expect_err("nothing answers there");
+    assert!(matches!(first.kind, Kind::Throttled { retry_s: 1.. }), "{first}");
 }
