@@ -277,7 +277,7 @@ async fn damage_at_the_start_is_an_answer() {
 }
 
 /// Flips a bit in the segments that hold more than a megabyte.
-fn flip_large(world: &World, at: usize) {
+pub(crate) fn flip_large(world: &World, at: usize) {
     let segments = world.dir.path().join("segments");
     for folder in std::fs::read_dir(segments).expect("a folder of segments") {
         for file in std::fs::read_dir(folder.expect("a folder").path()).expect("a folder") {

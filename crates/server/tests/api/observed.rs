@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use testkit::s3::Objects;
 use tracing_subscriber::fmt::MakeWriter;
 
+use crate::objects::flip_large;
 use crate::world::{ORG, REPO, World, request};
 
 /// Keeps log lines in memory.
@@ -86,8 +87,10 @@ async fn a_line_per_request_says_what_and_how_but_no_secret() {
 }
 
 #[tokio::test]
-async fn what_a_client_says_cannot_forge_a_line() {
-    let world = World::new(Objects::new()).await;
+async fn the_name_of_an_object_cannot_forge_a_line() {
+    let objects = Objects::from([("large\nforged", vec![7; 3 << 20])]);
+    let world = World::imported(objects).await;
+    flip_large(&world, 100);
     let log = Log::default();
     let subscriber = tracing_subscriber::fmt()
         .with_ansi(false)
@@ -95,10 +98,8 @@ async fn what_a_client_says_cannot_forge_a_line() {
         .with_writer(log.clone())
         .finish();
     let _guard = tracing::subscriber::set_default(subscriber);
-    let mut connector = world.connector("c");
-    connector["config"]["x\nforged"] = json!(1);
-    let message = world.post(&format!("{ORG}/connectors"), connector).await.refused(400);
-    assert!(message.contains("forged"), "{message}");
+    let answer = world.get(&format!("{REPO}/object?path=large%0Aforged")).await;
+    assert!(answer.refused(500).contains("large\nforged"));
     let text = log.text();
     assert!(text.contains("forged"), "{text}");
     assert!(text.lines().all(|line| !line.starts_with("forged")), "{text}");
