@@ -1,7 +1,8 @@
 //! The one error of the engine: a kind that tells the caller what to do, and a sentence for the
 //! user.
 //!
-//! `message` is shown to users and never contains a secret or a foreign text; `source` is for the log only.
+//! `message` is shown to users and never contains a secret or a foreign text; `source` is for the
+//! log only.
 
 use std::fmt;
 

@@ -94,14 +94,8 @@ async fn diff(world: &World, query: DiffQuery) -> engine::Result<(Vec<Row>, Opti
 async fn a_difference_says_how_and_groups() {
     use Status::{Added, Modified, Removed};
     let world = World::new().await;
-    let left = world
-        .commit(&[
-            ("a", Some(b"1")),
-            ("gone/1", Some(b"1")),
-            ("gone/2", Some(b"2")),
-            ("m/x", Some(b"1")),
-        ])
-        .await;
+    let one: Option<&[u8]> = Some(b"1");
+    let left = world.commit(&[("a", one), ("gone/1", one), ("gone/2", one), ("m/x", one)]).await;
     let right = world
         .commit(&[
             ("a", Some(b"2")),
