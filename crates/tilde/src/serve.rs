@@ -190,8 +190,8 @@ fn reachable(address: SocketAddr) -> SocketAddr {
     SocketAddr::new(ip, address.port())
 }
 
-/// On an empty catalog makes the user admin and a key. A key that this start makes up is kept in its
-/// file first: one that is in the catalog alone would be lost with the process.
+/// On an empty catalog makes the user admin and a key. A key that this start makes up is kept in
+/// its file first: one that is in the catalog alone would be lost with the process.
 async fn bootstrap(engine: &Engine, data: &DataDir) -> Result<Option<FirstKey>> {
     if !engine.awaits_bootstrap().await? {
         return Ok(None);
