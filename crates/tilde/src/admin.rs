@@ -10,6 +10,7 @@ use model::Secret;
 
 use crate::config::Config;
 use crate::data_dir::DataDir;
+use crate::quickstart::quoted;
 use crate::rooms::{Access, engine_beside};
 
 /// Bytes of a password on standard input.
@@ -50,7 +51,9 @@ pub(crate) async fn add_user(config: &Config, new: NewUser) -> Result<()> {
         NewUserSpec { username: new.name, email: new.email, full_name: new.full_name, password };
     let user = engine.add_user(spec).await?;
     println!("added user {}", user.username);
-    eprintln!("make an API key: tilde admin key create --user {}", user.username);
+    let folder = quoted(config.data_dir());
+    let user = user.username;
+    eprintln!("make an API key: tilde admin key create --data-dir {folder} --user {user}");
     Ok(())
 }
 

@@ -89,6 +89,7 @@ fn summary(report: &CheckReport) -> String {
     };
     let orphans = match report.orphans {
         0 => String::new(),
+        1 => "; 1 leftover file, which the next start removes".to_owned(),
         count => format!("; {count} leftover files, which the next start removes"),
     };
     format!("{verdict} ({}){orphans}", seen(report))

@@ -118,7 +118,7 @@ impl DataDir {
     /// For commands that work beside a running server: the directory must have been used by one.
     pub(crate) fn open_beside(&self) -> Result<()> {
         match self.format()? {
-            Some(_) => Ok(()),
+            Some(_) => self.refuse_lost_catalog(),
             None => bail!(
                 "{} is not a data directory that a server has used; give the right one with \
                  --data-dir, or start `tilde serve` first",
@@ -308,10 +308,11 @@ mod tests {
         assert_eq!(mode(data.root()), 0o700);
         assert_eq!(mode(&data.own_key_file()), 0o600);
         assert!(message(data.open()).contains("another server uses the data directory"));
-        data.open_beside().expect("works beside a server");
+        assert!(message(data.open_beside()).contains("tilde.db is missing"));
         drop(lock);
         assert!(message(data.open()).contains("tilde.db is missing"));
         std::fs::write(data.catalog_file(), "").expect("written");
+        data.open_beside().expect("works beside a server");
         data.open().expect("free again");
     }
 

@@ -52,7 +52,8 @@ auth:
 A flag wins over an environment variable, that over the file, that over the default. Every option
 has an environment variable, with `__` between the parts of its name; lists have commas between
 their items: `TILDE__SOURCES__PRIVATE_NETWORKS=10.0.0.0/8,192.168.0.0/16`. The flags are `--config`,
-`--data-dir` and `--listen`. An unknown name is an error, in the file and in the environment.
+`--data-dir` and `--listen`. An unknown name is an error, in the file and in a variable that starts
+with `TILDE__`.
 
 `DATA` below is the data directory, the value of `data_dir`.
 ";
@@ -64,6 +65,6 @@ On its first start with an empty data directory the server makes the user `admin
 which it writes to `DATA/admin.key` (readable by its owner only). Two environment variables change
 that; they are read on the first start only:
 
-- `API_KEY_VARIABLE`: the API key to use, `tuk-` and 49 letters and digits as a server makes them
+- `API_KEY_VARIABLE`: the API key to use: `tuk-` and 16 or more letters, digits, `-` or `_`
 - `PASSWORD_VARIABLE`: a password for `admin`; without it `admin` has none
 ";

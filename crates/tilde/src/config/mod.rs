@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, anyhow, bail};
 use serde_json::Value;
+use serde_saphyr::UserMessageFormatter;
 use sources::{Endpoint, Private, VerifyMode};
 
 pub(crate) use docs::markdown;
@@ -176,9 +177,11 @@ impl Config {
         }
         let yaml =
             std::fs::read_to_string(path).with_context(|| format!("cannot read {origin}"))?;
-        // Without the snippet, which could show a key.
-        let value: Value = serde_saphyr::from_str(&yaml)
-            .map_err(|error| anyhow!("{origin}: not valid YAML: {}", error.without_snippet()))?;
+        let value: Value = serde_saphyr::from_str(&yaml).map_err(|error| {
+            // Without the snippet, which could show a key, and without hints for programmers.
+            let why = error.without_snippet().render_with_formatter(&UserMessageFormatter);
+            anyhow!("{origin}: not valid YAML: {why}")
+        })?;
         self.apply_tree(&origin, "", &value)
     }
 

@@ -305,6 +305,11 @@ fn networks(slot: &mut PrivateNetworks, value: &Value) -> Result<(), String> {
 fn filter(slot: &mut String, value: &Value) -> Result<(), String> {
     let text = text(value).ok_or_else(|| found(value))?;
     tracing_subscriber::EnvFilter::try_new(&text).map_err(|_| found(value))?;
+    // A lone word that is no level would name a part of the program and silence all others.
+    let is_level = |word: &str| ["error", "warn", "info", "debug", "trace", "off"].contains(&word);
+    if text.split(',').any(|part| !part.contains(['=', '[']) && !is_level(part.trim())) {
+        return Err(found(value));
+    }
     *slot = text;
     Ok(())
 }

@@ -71,6 +71,8 @@ fn errors_say_where_which_and_what_is_expected() {
         ("imports: {concurrency: 257}", numbers, "found `257`"),
         ("imports: {concurrency: ten}", numbers, "found `ten`"),
         ("log: {level: 'a=b=c'}", level, "found `a=b=c`"),
+        ("log: {level: loud}", level, "found `loud`"),
+        ("log: {level: 'info,engine'}", level, "found `info,engine`"),
         ("public_url: https://u@h", url, "found `https://u@h`"),
         ("public_url: https://h/x", url, "found `https://h/x`"),
         ("sources: {private_networks: [10.0.0.0/33]}", networks, "found `10.0.0.0/33`"),
@@ -105,6 +107,8 @@ fn unknown_names_are_refused_and_the_meant_one_is_named() {
     let expected = "environment variable TILDE__IMPORTS__JOBZ: unknown option `imports.jobz`; \
                     is `imports.jobs` meant?";
     assert_eq!(load("", &env, &[]).err().as_deref(), Some(expected));
+    let twice = load("listen: 1\nlisten: 2", &[], &[]).err().expect("refused");
+    assert!(twice.contains("duplicate") && !twice.contains("Options"), "{twice}");
     let broken = load("auth: {encryption: {keys: [sesame}", &[], &[]).err().expect("refused");
     assert!(broken.starts_with("FILE: not valid YAML: ") && !broken.contains("sesame"), "{broken}");
 }
