@@ -15,7 +15,7 @@ use crate::names::check_amount;
 use crate::{Engine, Error, Kind, Principal, Result, pieces};
 
 /// Bytes of one chunk of a body.
-const CHUNK_BYTES: u64 = 1 << 20;
+const CHUNK_BYTES: u64 = 256 << 10;
 /// Chunks read ahead of the reader, the one being handed out included.
 const CHUNKS_AHEAD: usize = 2;
 
@@ -47,7 +47,7 @@ pub struct ObjectRead {
     pub entry: Entry,
     /// The bytes that the body holds; `None` for the whole object.
     pub range: Option<Range<u64>>,
-    /// The bytes in chunks of at most 1 MiB, each verified before it is handed out. An error ends
+    /// The bytes in chunks of at most 256 KiB, each verified before it is handed out. An error ends
     /// it.
     pub body: BoxStream<'static, Result<Bytes>>,
 }

@@ -44,10 +44,16 @@ pub(super) async fn all(
     let mut transfer = Transfer::new(job, &checkpointer, state);
     let outcome = transfer.carry_out(&mut planned).await;
     // An interrupted job keeps what it has: a retry, or the next claim, reads only the rest.
-    let keep = !matches!(outcome, Err(End::Stopped(Reason::Fenced)));
-    if keep {
-        transfer.land_in_time().await;
-        transfer.close_batch().await;
+    match outcome {
+        Err(End::Stopped(Reason::Fenced)) => {}
+        // These are to end soon: what is in the air is not waited for.
+        Err(End::Stopped(Reason::Canceled | Reason::Barred(_))) => {
+            transfer.close_batch().await;
+        }
+        _ => {
+            transfer.land_in_time().await;
+            transfer.close_batch().await;
+        }
     }
     drop(transfer);
     let recorded = checkpointer.finish().await;
@@ -65,7 +71,8 @@ struct Transfer<'a> {
     queue: VecDeque<Unit>,
     flights: JoinSet<Landing>,
     gets_in_flight: usize,
-    seals_in_flight: usize,
+    /// Lanes that are becoming durable, and objects that are read back.
+    stores_in_flight: usize,
     idle_lanes: Vec<Lane>,
     batch: Batch,
     unreadable: Unreadable,
@@ -82,7 +89,7 @@ impl<'a> Transfer<'a> {
             queue: VecDeque::new(),
             flights: JoinSet::new(),
             gets_in_flight: 0,
-            seals_in_flight: 0,
+            stores_in_flight: 0,
             idle_lanes: Vec::new(),
             batch: Batch::default(),
             unreadable: Unreadable::default(),
@@ -141,7 +148,7 @@ impl<'a> Transfer<'a> {
                 self.job.reach("import.listed");
             }
             Some(Err(end)) => return Err(end),
-            None => return Err(End::failed("the listing stopped before its end")),
+            None => return Err(End::failed("internal error: the listing stopped; see the server's log")),
         }
         Ok(())
     }
@@ -167,7 +174,7 @@ impl<'a> Transfer<'a> {
     /// Starts GETs while there is room.
     fn take_off(&mut self) {
         let transfers_max = self.job.engine.parts.imports.transfers_max;
-        while self.gets_in_flight < transfers_max && self.seals_in_flight < transfers_max {
+        while self.gets_in_flight < transfers_max && self.stores_in_flight < transfers_max {
             let Some(unit) = self.queue.pop_front() else { return };
             let job = Arc::clone(self.job);
             self.gets_in_flight += 1;
@@ -204,7 +211,7 @@ impl<'a> Transfer<'a> {
                 self.looked(&unit, why, result);
             }
             Landing::Sealed(held, result) => {
-                self.seals_in_flight -= 1;
+                self.stores_in_flight -= 1;
                 let record = result?;
                 self.job.engine.parts.located.add(std::slice::from_ref(&record));
                 self.batch.add_segment(record);
@@ -213,6 +220,7 @@ impl<'a> Transfer<'a> {
                 }
             }
             Landing::Verified(target, version, result) => {
+                self.stores_in_flight -= 1;
                 self.verified(&target, version, result).await?;
             }
         }
@@ -254,7 +262,7 @@ impl<'a> Transfer<'a> {
     }
 
     fn seal(&mut self, lane: Lane) {
-        self.seals_in_flight += 1;
+        self.stores_in_flight += 1;
         self.flights.spawn(flight::seal(lane));
     }
 
@@ -289,6 +297,7 @@ impl<'a> Transfer<'a> {
             (true, Some(md5)) => {
                 let pieces = moving.pieces.values().copied().collect();
                 let job = Arc::clone(self.job);
+                self.stores_in_flight += 1;
                 self.flights.spawn(flight::verify(job, held.target, held.version, pieces, md5));
             }
         }

@@ -4,12 +4,15 @@
 //! when the job may not go on. Every write of the run carries the claim's epoch, so a run that is
 //! late to notice does no harm.
 
+use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
 use catalog::{Claim, ClaimKey, Standing};
+use futures_util::FutureExt as _;
 use model::{Import, JobStatus, limits};
 use tokio::task::{JoinHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
 
 use super::end::End;
 use super::progress::Progress;
@@ -67,8 +70,7 @@ async fn work(engine: Engine, token: CancellationToken) {
     }
 }
 
-/// A panic in a job ends that job's task only; its lease ends and the job is claimed again, a
-/// bounded number of times.
+/// A job's own panics are caught; this one is the worker's.
 fn report(ended: Result<(), tokio::task::JoinError>) {
     if let Err(error) = ended {
         tracing::error!(%error, "an import's task ended badly");
@@ -100,9 +102,11 @@ async fn carry_out(engine: Engine, claim: Claim, token: CancellationToken) {
     let stop = Stop::default();
     let progress = Progress::default();
     let beat = heartbeat(engine.clone(), key, progress.clone(), stop.clone(), token);
-    let beat = tokio::spawn(beat);
-    let outcome = run::run(&engine, claim, progress, stop).await;
-    beat.abort();
+    let beat = AbortOnDropHandle::new(tokio::spawn(beat));
+    let run = AssertUnwindSafe(run::run(&engine, claim, progress, stop)).catch_unwind().await;
+    drop(beat);
+    // What panicked would panic again: the job fails and can be retried from its checkpoint.
+    let outcome = run.unwrap_or_else(|_| Err(End::failed("internal error; see the server's log")));
     conclude(&engine, key, &import, outcome.err()).await;
 }
 
@@ -185,7 +189,8 @@ async fn fail(
     import: &Import,
     message: &str,
 ) -> catalog::Result<bool> {
-    tracing::warn!(job = %key.job, repository = %import.spec.repository, message, "import failed");
+    let repository = import.spec.repository;
+    tracing::warn!(job = %key.job, %repository, reason = ?message, "import failed");
     metrics::counter!("tilde_imports_ended_total", "status" => "failed").increment(1);
     let now = engine.parts.clock.now();
     engine.catalog().end_import(key, JobStatus::Failed, Some(message), now).await

@@ -1,5 +1,7 @@
 //! An import that is interrupted goes on, and ends as if nothing had happened.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use engine::ImportSettings;
@@ -102,4 +104,35 @@ async fn the_content_does_not_depend_on_how_the_work_was_cut() {
     let commit = &world.commits().await[0];
     let digest = engine::commit_digest(&world.engine, commit.repository, commit.id).await;
     assert_eq!(digest.expect("a digest"), expected);
+}
+
+/// Panics the first time the work reaches its site.
+struct PanicOnce(&'static str, AtomicBool);
+
+impl model::Failpoints for PanicOnce {
+    fn reach(&self, site: &'static str) {
+        assert!(site != self.0 || self.1.swap(true, Ordering::SeqCst), "a bug at {site}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_panic_fails_the_job_at_once_and_a_retry_ends_it() {
+    for site in [
+        "import.opened",
+        "import.page_listed",
+        "import.object_read",
+        "import.batch_durable",
+        "import.checkpointed",
+        "import.pages_durable",
+    ] {
+        let failpoints = Arc::new(PanicOnce(site, AtomicBool::new(false)));
+        let world = World::with(objects(), Setup { failpoints, ..Setup::default() }).await;
+        let job = world.import().await;
+        assert_eq!((job.status, job.commit), (JobStatus::Failed, None), "{site}");
+        assert!(job.error.is_some_and(|error| error.contains("log")), "{site}");
+        let retried = world.engine.retry_import(&world.principal, ORG, REPO, job.id).await;
+        let job = world.ended(retried.expect("retried")).await;
+        assert_eq!((job.status, &job.error), (JobStatus::Completed, &None), "{site}");
+        assert_eq!(world.commits().await.len(), 1, "{site}");
+    }
 }
