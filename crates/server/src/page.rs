@@ -5,6 +5,7 @@ use http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName};
 
 /// The page's only style; its hash stands in [`POLICY`].
 const STYLE: &str = "\
+:root{color-scheme:light dark}\
 body{font:16px/1.5 system-ui,sans-serif;max-width:46rem;margin:3rem auto;padding:0 1rem;\
 color:#1c2630;background:#fbfbf9}\
 h1{font-size:1.7rem;margin:0}h2{font-size:1.05rem;margin:2rem 0 .4rem}\
@@ -18,7 +19,7 @@ pre{background:#1c2228;border-color:#2c343c}a{color:#7db8e8}}";
 
 /// Nothing but the one style.
 const POLICY: &str = "default-src 'none'; \
-style-src 'sha256-s1Ti7liDtVBBYo7xgdxBu6cupB+LInPZOz4lqVEMzak='; \
+style-src 'sha256-qKMoLy5I8Npy80gMgfuZEeHGa3XXKVOCCfWlmtthSkQ='; \
 base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 /// Headers and HTML of the page.
@@ -46,18 +47,19 @@ pub(crate) fn render(
 <p class=\"state\">version {version}, {state}</p>
 <p>A self-hosted server for versioned data. The interface is described at
 <a href=\"/api/v1/openapi.json\">/api/v1/openapi.json</a>.</p>
-<h2>With curl</h2>
-<pre>export TILDE_API_KEY=tuk-...
-curl -H \"Authorization: Bearer $TILDE_API_KEY\" {url}/api/v1/auth/me
-curl -H \"Authorization: Bearer $TILDE_API_KEY\" {url}/api/v1/repositories</pre>
-<h2>With Python</h2>
-<pre>python3 -m venv venv &amp;&amp; venv/bin/pip install tilde-sdk
-export TILDE_ENDPOINT_URL={url}
-export TILDE_API_KEY=tuk-...
-venv/bin/python -c \"import tilde; print(list(tilde.organizations.list()))\"</pre>
 <h2>A key</h2>
 <p>The first start writes the key of the user <code>admin</code> to the file
-<code>admin.key</code> in the data directory.</p>
+<code>admin.key</code> in the data directory. On the server's machine
+<code>tilde admin key create --user admin</code> makes another one.</p>
+<pre>export TILDE_ENDPOINT_URL={url}
+export TILDE_API_KEY=tuk-...</pre>
+<h2>With curl</h2>
+<pre>A=$TILDE_ENDPOINT_URL/api/v1
+curl -H \"Authorization: Bearer $TILDE_API_KEY\" $A/auth/me
+curl -H \"Authorization: Bearer $TILDE_API_KEY\" $A/repositories</pre>
+<h2>With Python</h2>
+<pre>python3 -m venv venv &amp;&amp; venv/bin/pip install tilde-sdk
+venv/bin/python -c \"import tilde; print(list(tilde.organizations.list()))\"</pre>
 </body>
 </html>
 "
@@ -98,7 +100,7 @@ mod tests {
     fn what_is_filled_in_is_escaped() {
         let (_, html) = render("1", "https://a/\"><script>x</script>&'", false);
         assert!(!html.contains("<script>"));
-        assert!(html.contains("https://a/&quot;&gt;&lt;script&gt;x&lt;/script&gt;&amp;&#39;/api"));
+        assert!(html.contains("=https://a/&quot;&gt;&lt;script&gt;x&lt;/script&gt;&amp;&#39;\n"));
         assert!(html.contains("does not answer"));
     }
 }
