@@ -20,6 +20,12 @@ pub enum Error {
         /// What is not there, for the user.
         what: &'static str,
     },
+    /// An organization has as many of something as it may have.
+    #[error("too many {what}")]
+    TooMany {
+        /// What there is too much of, for the user.
+        what: &'static str,
+    },
     /// A newer claim made this one void.
     #[error("the claim on the job is void")]
     Fenced,

@@ -95,6 +95,8 @@ macro_rules! conforms {
             }
             claims {
                 jobs_are_claimed_oldest_first
+                an_organization_with_many_jobs_does_not_keep_others_waiting
+                open_jobs_of_an_organization_are_limited
                 a_lease_that_ended_is_claimed_anew
                 voided_leases_are_claimed_at_once
                 an_old_claim_writes_nothing

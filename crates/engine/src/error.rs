@@ -124,6 +124,9 @@ impl From<catalog::Error> for Error {
         match error {
             catalog::Error::Conflict { what } => Self::conflict(format!("{what} exists already")),
             catalog::Error::NotFound { what } => Self::not_found(what),
+            catalog::Error::TooMany { what } => Self::conflict(format!(
+                "the organization has too many {what}; wait for some to end, or cancel them"
+            )),
             error @ catalog::Error::Full(_) => Self::full().caused_by(error),
             error => Self::internal(error),
         }

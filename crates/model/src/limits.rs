@@ -34,6 +34,8 @@ pub const PAGE_ROWS_DEFAULT: usize = 100;
 pub const TRANSFERS_DEFAULT: usize = 10;
 /// GET requests in flight for one import: most that can be configured.
 pub const TRANSFERS_MAX: usize = 256;
+/// Imports of one organization that have not ended.
+pub const OPEN_IMPORTS_MAX: u64 = 1_000;
 /// Times one GET is tried.
 pub const TRANSFER_ATTEMPTS_MAX: u32 = 6;
 /// Times an object that changes while it is read is read again.

@@ -89,7 +89,7 @@ pub(super) fn claim(
     now: Timestamp,
 ) -> Result<Option<Claim>> {
     // Every round but the last ends a job.
-    while let Some((import, attempts)) = oldest_claimable(db)? {
+    while let Some((import, attempts)) = next_claimable(db)? {
         if let Some((status, error)) = State::of(db, import.id)?.and_then(State::verdict) {
             end(db, import.id, status, error.as_deref(), now)?;
         } else if attempts >= u64::from(attempts_max) {
@@ -105,13 +105,19 @@ pub(super) fn claim(
     Ok(None)
 }
 
-fn oldest_claimable(db: &Connection) -> Result<Option<(Import, u64)>> {
+/// The oldest claimable job of the organization that has the fewest running: many jobs of one
+/// organization do not keep the others waiting.
+fn next_claimable(db: &Connection) -> Result<Option<(Import, u64)>> {
     one(
         db,
-        "SELECT * FROM jobs
-         WHERE status IN ('pending', 'running') AND (status = 'pending'
-            OR lease_until_ms <= CAST(unixepoch('subsec') * 1000 AS INTEGER))
-         ORDER BY created_at, rowid LIMIT 1",
+        "SELECT jobs.* FROM jobs JOIN repositories ON repositories.id = jobs.repository
+         WHERE jobs.status IN ('pending', 'running') AND (jobs.status = 'pending'
+            OR jobs.lease_until_ms <= CAST(unixepoch('subsec') * 1000 AS INTEGER))
+         ORDER BY (SELECT count(*) FROM jobs AS others
+                JOIN repositories AS theirs ON theirs.id = others.repository
+                WHERE others.status = 'running' AND others.status IN ('pending', 'running')
+                    AND theirs.organization = repositories.organization),
+            jobs.created_at, jobs.rowid LIMIT 1",
         [],
         |row| Ok((imports::decode(row)?, count(row, "attempts")?)),
     )

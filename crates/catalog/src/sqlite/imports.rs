@@ -1,12 +1,27 @@
 //! Import jobs as their users see them: start, look at, cancel, try again.
 
-use model::{ConnectorId, Import, ImportSpec, JobId, JobStatus, RepositoryId, Timestamp, UserId};
+use model::{
+    ConnectorId, Import, ImportSpec, JobId, JobStatus, Repository, RepositoryId, Timestamp, UserId,
+    limits,
+};
 use rusqlite::{Connection, Row, named_params, params};
 
 use super::columns::{commit_if_any, count, name, of_count, time, uuid};
 use super::query::{change, one};
 use super::{repositories, shards};
 use crate::{Error, Result};
+
+/// Jobs of the repository's organization that have not ended.
+fn open_imports(db: &Connection, repository: &Repository) -> Result<u64> {
+    let found = one(
+        db,
+        "SELECT count(*) AS open FROM jobs JOIN repositories ON repositories.id = jobs.repository
+         WHERE jobs.status IN ('pending', 'running') AND repositories.organization = ?1",
+        [repository.organization.0.as_bytes()],
+        |row| count(row, "open"),
+    )?;
+    Ok(found.unwrap_or_default())
+}
 
 pub(super) fn create(
     db: &Connection,
@@ -20,6 +35,9 @@ pub(super) fn create(
         && let Some(first) = by_idempotency_key(db, spec, key, since)?
     {
         return Ok(first);
+    }
+    if open_imports(db, &repository)? >= limits::OPEN_IMPORTS_MAX {
+        return Err(Error::TooMany { what: "imports that have not ended" });
     }
     change(
         db,

@@ -271,3 +271,33 @@ pub(crate) async fn a_worker_ends_its_job(catalog: Arc<dyn Catalog>) {
     assert_eq!(job.error.as_deref(), Some("the bucket is gone"));
     assert_eq!((job.status, job.commit), (JobStatus::Failed, None));
 }
+
+pub(crate) async fn an_organization_with_many_jobs_does_not_keep_others_waiting(
+    catalog: Arc<dyn Catalog>,
+) {
+    let busy = World::new(Arc::clone(&catalog)).await;
+    let mut waiting = Vec::new();
+    for _ in 0..3 {
+        waiting.push(busy.start().await);
+    }
+    let other = World::named(catalog, "other").await;
+    let theirs = other.start().await;
+    let mut claimed = Vec::new();
+    for _ in 0..4 {
+        claimed.push(busy.claim().await.import.id);
+    }
+    assert_eq!(claimed, [waiting[0], theirs, waiting[1], waiting[2]]);
+}
+
+pub(crate) async fn open_jobs_of_an_organization_are_limited(catalog: Arc<dyn Catalog>) {
+    let world = World::new(catalog).await;
+    for _ in 0..model::limits::OPEN_IMPORTS_MAX {
+        world.start().await;
+    }
+    let refused = world.catalog.create_import(&world.new_import(), None).await;
+    assert!(matches!(refused, Err(catalog::Error::TooMany { .. })), "{refused:?}");
+    let ended = world.claim().await;
+    let failed = JobStatus::Failed;
+    world.catalog.end_import(key(&ended), failed, Some("x"), world.tick()).await.expect("ended");
+    world.start().await;
+}
