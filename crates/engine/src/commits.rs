@@ -99,8 +99,12 @@ impl Engine {
             let found = self.catalog().commit(repository.id, id).await?;
             return found.map(Some).ok_or_else(not_found);
         }
-        if text.len() < COMMIT_PREFIX_MIN || !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        if !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
             return Err(not_found());
+        }
+        if text.len() < COMMIT_PREFIX_MIN {
+            let what = format!("commit {text} (an id needs {COMMIT_PREFIX_MIN} digits or more)");
+            return Err(Error::not_found(&what));
         }
         let mut found = self.catalog().commits_by_prefix(repository.id, &text).await?;
         match found.len() {

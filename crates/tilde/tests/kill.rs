@@ -19,20 +19,24 @@ const SMALL_OBJECTS: usize = 300;
 /// GETs of an undisturbed import: one for each small object, three pieces of the large one.
 const GETS: u64 = SMALL_OBJECTS as u64 + 3;
 
-/// Where the process ends, and at which of how many times.
-const SITES: [(&str, u64); 12] = [
-    ("import.opened", 1),
-    ("import.page_listed", 2),
-    ("import.listed", 1),
-    ("import.object_read", 1),
-    ("import.object_read", 200),
-    ("import.piece_durable", 2),
-    ("import.batch_durable", 1),
-    ("import.checkpointed", 1),
-    ("import.checkpointed", 2),
-    ("import.transferred", 1),
-    ("import.pages_durable", 1),
-    ("import.finished", 1),
+/// GETs that may be made again when the work since the last checkpoint is lost: a second of ten at
+/// a time with 50 ms each, and the pieces in flight.
+const BATCH_GETS: u64 = 230;
+
+/// Where the process ends, at which of how many times, and how many GETs may be lost.
+const SITES: [(&str, u64, u64); 12] = [
+    ("import.opened", 1, 0),
+    ("import.page_listed", 2, BATCH_GETS),
+    ("import.listed", 1, BATCH_GETS),
+    ("import.object_read", 1, BATCH_GETS),
+    ("import.object_read", 200, BATCH_GETS),
+    ("import.piece_durable", 2, BATCH_GETS),
+    ("import.batch_durable", 1, BATCH_GETS),
+    ("import.checkpointed", 1, BATCH_GETS),
+    ("import.checkpointed", 2, BATCH_GETS),
+    ("import.transferred", 1, 0),
+    ("import.pages_durable", 1, 0),
+    ("import.finished", 1, 0),
 ];
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -40,13 +44,15 @@ async fn killed_at_any_step_the_import_ends_once_with_the_same_root() {
     let rounds: u64 =
         std::env::var("KILL_ROUNDS").ok().and_then(|rounds| rounds.parse().ok()).unwrap_or(1);
     for round in 0..rounds {
-        for (site, count) in SITES {
-            disturbed_import(site, count + round * 3).await;
+        for (site, count, lost) in SITES {
+            // Later rounds end at other counts; a site that is reached once keeps its own.
+            let count = if lost == 0 { count } else { count + round * 3 };
+            disturbed_import(site, count, lost).await;
         }
     }
 }
 
-async fn disturbed_import(site: &str, count: u64) {
+async fn disturbed_import(site: &str, count: u64, lost: u64) {
     let source = source().await;
     let dir = tempfile::tempdir().expect("a folder");
     let server = Server::start(dir.path(), None).await;
@@ -69,8 +75,9 @@ async fn disturbed_import(site: &str, count: u64) {
     let commit = ended["commit_id"].as_str().expect("a commit").to_owned();
     assert_eq!(log["results"][0]["id"], commit, "{site}");
     let gets = source.stats().count(Op::Get);
-    assert!(gets <= GETS + GETS / 2 + 30, "{site}: {gets} GETs");
-    assert!(killed || site == "import.checkpointed", "{site} was not reached {count} times");
+    assert!(gets <= GETS + lost, "{site}: {gets} GETs of {GETS}");
+    let may_be_missed = site == "import.checkpointed" || count > 2;
+    assert!(killed || may_be_missed, "{site} was not reached {count} times");
 
     assert_eq!(check(dir.path(), &[]).await.0, Some(0), "{site}: clean beside the server");
     let (_, digest) = check(dir.path(), &["--digest", &commit]).await;

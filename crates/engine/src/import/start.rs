@@ -5,6 +5,8 @@ use model::{
     limits,
 };
 
+use sources::{Mapping, SourceUri};
+
 use crate::access::Verb;
 use crate::{Engine, Error, Kind, Principal, Result};
 
@@ -52,6 +54,9 @@ impl Engine {
             return Err(Error::invalid("Idempotency-Key: must have 1 to 255 bytes"));
         }
         let job = self.catalog().create_import(&import, key).await?;
+        if job != import.id {
+            self.same_request(&import, job).await?;
+        }
         self.work.notify_one();
         Ok(job)
     }
@@ -96,10 +101,25 @@ impl Engine {
         let (_, repository) =
             self.repository_for(principal, organization, repository, Verb::RetryImport).await?;
         let now = self.parts.clock.now();
-        let import = self.catalog().retry_import(repository.id, job, now).await?;
+        let retried = self.catalog().retry_import(repository.id, job, now).await;
+        let import = retried.map_err(|error| match error {
+            catalog::Error::Conflict { .. } => {
+                Error::conflict("only a failed or canceled import can be retried")
+            }
+            error => error.into(),
+        })?;
         let import = import.ok_or_else(|| Error::not_found("import job"))?;
         self.work.notify_one();
         Ok(import.id)
+    }
+
+    /// An idempotency key stands for one request.
+    async fn same_request(&self, asked: &Import, first: JobId) -> Result<()> {
+        let first = self.catalog().import(asked.spec.repository, first).await?;
+        match first.is_some_and(|first| first.spec == asked.spec) {
+            true => Ok(()),
+            false => Err(Error::conflict("this Idempotency-Key was used for another import")),
+        }
     }
 
     async fn connector_to_import(
@@ -167,7 +187,10 @@ fn specification(
     let source_prefix = request.source_prefix.unwrap_or_default();
     check_texts(&source_prefix, &request.destination_path)?;
     let message = request.commit_message.filter(|message| !message.is_empty());
-    let commit_message = message.unwrap_or_else(|| format!("Import from {}", connector.source_uri));
+    let commit_message = match message {
+        Some(message) => message,
+        None => default_message(connector, &source_prefix)?,
+    };
     if commit_message.len() > limits::MESSAGE_BYTES_MAX {
         return Err(Error::invalid("commit_message: has at most 65536 bytes"));
     }
@@ -179,6 +202,14 @@ fn specification(
         commit_message,
         created_by: principal.user.id,
     })
+}
+
+/// Names the place in the source that is imported.
+fn default_message(connector: &Connector, source_prefix: &str) -> Result<String> {
+    let uri: SourceUri = connector.source_uri.parse().map_err(Error::internal)?;
+    let mapping = Mapping::new(&uri, source_prefix, "");
+    let prefix = String::from_utf8_lossy(mapping.effective_prefix()).into_owned();
+    Ok(format!("Import from s3://{}/{prefix}", uri.bucket()))
 }
 
 /// What no path or key can hold is refused before there is a job.

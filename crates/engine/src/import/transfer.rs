@@ -148,7 +148,11 @@ impl<'a> Transfer<'a> {
                 self.job.reach("import.listed");
             }
             Some(Err(end)) => return Err(end),
-            None => return Err(End::failed("internal error: the listing stopped; see the server's log")),
+            None => {
+                return Err(End::failed(
+                    "internal error: the listing stopped; see the server's log",
+                ));
+            }
         }
         Ok(())
     }

@@ -157,6 +157,7 @@ async fn conclude(engine: &Engine, key: ClaimKey, import: &Import, end: Option<E
         Some(End::Stopped(Reason::Shutdown)) => catalog.release_import(key, now).await,
         Some(End::Stopped(Reason::Fenced)) => Ok(false),
         Some(End::Stopped(Reason::Canceled)) => {
+            tracing::info!(job = %key.job, "import canceled");
             metrics::counter!("tilde_imports_ended_total", "status" => "canceled").increment(1);
             catalog.end_import(key, JobStatus::Canceled, None, now).await
         }

@@ -226,4 +226,8 @@ async fn an_idempotency_key_gives_the_first_job_back() {
         started.expect("a job")
     };
     assert_eq!(start().await, start().await);
+    let request = ImportRequest { destination_path: "x".to_owned(), ..world.request() };
+    let key = Some("nightly-1");
+    let other = world.engine.start_import(&world.principal, ORG, REPO, request, key).await;
+    assert_eq!(other.expect_err("another request").kind, Kind::Conflict);
 }
