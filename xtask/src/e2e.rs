@@ -35,6 +35,16 @@ pub(crate) fn steps(report: &mut Report, arguments: &[String]) {
     });
 }
 
+/// Adds the power cuts of a soak.
+pub(crate) fn power_cuts(report: &mut Report, rounds: u32) {
+    report.step(&format!("power cuts, {rounds} rounds"), |_| {
+        let (python, made) = environment(false)?;
+        let Some(python) = python else { return Ok(made) };
+        let mut pytest = command(python, &["-m", "pytest", "-ra", "tests/e2e/test_power.py"]);
+        Ok(Outcome::of(succeeds(pytest.env("POWER_CUTS", rounds.to_string()))?))
+    });
+}
+
 /// A gap is a failure on a build server, and left out elsewhere.
 fn gap(reason: String) -> Outcome {
     if is_ci() { Outcome::Failed(reason) } else { Outcome::LeftOut(reason) }

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context as _, Result, bail};
 
+use crate::e2e::power_cuts;
 use crate::process::{command, succeeds};
 use crate::report::{Outcome, Report};
 use crate::workspace::cargo;
@@ -15,7 +16,8 @@ cargo xtask soak [--cases N] [--rounds N]
 Runs the tests that get better with time, each until it is done or something fails:
   --cases N    cases of each property test (default 20000)
   --rounds N   rounds of the kill tests: the server is killed at every step of an import, restarted,
-               and must end with the same content, once (default 50)
+               and must end with the same content, once; and of the power cuts, after each of which
+               what was acknowledged must be there (default 50)
 
 Takes an hour or more with the defaults.
 ";
@@ -46,5 +48,6 @@ pub(crate) fn run(arguments: &[String]) -> Result<ExitCode> {
         let mut tests = command(cargo(), &arguments);
         Ok(Outcome::of(succeeds(tests.env("KILL_ROUNDS", rounds.to_string()))?))
     });
+    power_cuts(&mut report, rounds);
     Ok(report.finish())
 }

@@ -5,5 +5,4 @@ mod damage;
 mod golden;
 mod like_a_map;
 mod small_changes;
-mod speed;
 mod world;
