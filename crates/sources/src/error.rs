@@ -187,6 +187,17 @@ pub enum Error {
         /// What the source says.
         told: Option<String>,
     },
+    /// Another address is named, and it is not that of another region.
+    #[error(
+        "the endpoint redirects {operation} (HTTP {status}), and redirects are not followed: set \
+         the connector's endpoint to the address that the service itself answers at"
+    )]
+    Redirected {
+        /// HTTP status.
+        status: u16,
+        /// What was asked.
+        operation: Operation,
+    },
     /// No such bucket.
     #[error(
         "the bucket {bucket} does not exist (NoSuchBucket): \
@@ -401,12 +412,13 @@ fn right_region(told: &Option<String>) -> String {
 
 fn skew(ahead_seconds: &Option<i64>) -> String {
     match ahead_seconds {
+        // The coarse time of the answer may agree where a proxy, not the source, has told it.
+        Some(0) | None => "this server's clock and the source's differ too much".into(),
         Some(seconds) => {
             let direction = if *seconds < 0 { "behind" } else { "ahead of" };
             let seconds = seconds.unsigned_abs();
             format!("this server's clock is {seconds} s {direction} the source's")
         }
-        None => "this server's clock and the source's differ too much".into(),
     }
 }
 
@@ -431,6 +443,10 @@ mod tests {
             "this server's clock is 901 s behind the source's, so the source refuses its requests \
              (RequestTimeTooSkewed): set the clock that is wrong, best by NTP"
         );
+        let code = Code::new("RequestTimeTooSkewed").expect("a code");
+        let untold = Error::Skewed { code, ahead_seconds: Some(0) };
+        let start = "this server's clock and the source's differ too much, so the source refuses";
+        assert!(untold.to_string().starts_with(start), "{untold}");
         let told = Some("eu-west-1".to_owned());
         let region = Error::Region { configured: "us-east-1".into(), told };
         assert_eq!(

@@ -80,6 +80,7 @@ fn step_of(error: &Error, step: Step) -> Step {
         | Error::Handshake { .. }
         | Error::NotHttp { .. }
         | Error::Broken { .. }
+        | Error::Redirected { .. }
             if step == Step::List =>
         {
             Step::Reach

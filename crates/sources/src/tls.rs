@@ -7,9 +7,9 @@ use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::{self, PemObject};
 use rustls::{ClientConfig, RootCertStore};
 
-/// A file of `sources.ca_files` that cannot be used.
+/// A file of trusted authorities that cannot be used.
 #[derive(Debug, thiserror::Error)]
-#[error("the file {} of sources.ca_files holds no readable certificate", path.display())]
+#[error("the file {} holds no readable certificate", path.display())]
 pub struct CaFileError {
     /// The file.
     pub path: PathBuf,

@@ -89,6 +89,9 @@ impl Refusal {
         if self.is_about_region(&name, asked.region) {
             return Error::Region { configured: asked.region.to_owned(), told: self.told.region };
         }
+        if self.status.is_redirection() {
+            return Error::Redirected { status, operation: asked.operation };
+        }
         match (self.told.code, name.as_str(), self.status) {
             (_, "NoSuchBucket", _) => Error::NoSuchBucket { bucket: asked.bucket.to_owned() },
             (Some(code), "RequestTimeTooSkewed" | "RequestExpired", _) => {
@@ -145,7 +148,8 @@ impl Refusal {
                 | "TemporaryRedirect"
         );
         let other = self.told.region.as_deref().is_some_and(|told| told != configured);
-        named || self.status.is_redirection() || other && self.status == StatusCode::BAD_REQUEST
+        let redirected = self.status.is_redirection() && self.told.region.is_some();
+        named || redirected || other && self.status == StatusCode::BAD_REQUEST
     }
 }
 

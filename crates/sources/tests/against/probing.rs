@@ -39,6 +39,7 @@ async fn every_failure_has_its_step() {
         (Op::List, Fault::ResetBeforeHeaders, Step::Reach),
         (Op::List, Fault::StallBeforeHeaders, Step::Reach),
         (Op::List, Fault::Raw(b"SSH-2.0\r\n".to_vec()), Step::Reach),
+        (Op::List, status(307, ""), Step::Reach),
         (Op::List, status(403, "InvalidAccessKeyId"), Step::Authenticate),
         (Op::List, status(403, "SignatureDoesNotMatch"), Step::Authenticate),
         (Op::List, Fault::RequestTimeTooSkewed, Step::Authenticate),

@@ -83,6 +83,7 @@ async fn every_fault_is_of_the_right_kind() {
             Kind::Final,
             "set region to eu-west-1",
         ),
+        (status(302, ""), Kind::Final, "redirects reading the object (HTTP 302)"),
         (Fault::ResetAfter(7), Kind::Retry, "cut a body short"),
         (Fault::CloseAfter(7), Kind::Retry, "cut a body short: 7 of 43 bytes came"),
         (Fault::CloseAfter(0), Kind::Retry, "cut a body short: 0 of 43 bytes came"),
