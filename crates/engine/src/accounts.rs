@@ -67,7 +67,8 @@ impl Engine {
             Credential::Basic { login, password } => self.user_by_password(login, password).await?,
         };
         let unauthenticated = || {
-            let message = "no valid credential; send an API key as a Bearer token";
+            let message = "no valid credential: give an API key as Authorization: Bearer KEY, or \
+                           user and password as Basic";
             Error::new(Kind::Unauthenticated, "UNAUTHORIZED", message)
         };
         Ok(Principal { user: user.ok_or_else(unauthenticated)? })

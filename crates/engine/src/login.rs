@@ -165,7 +165,10 @@ fn matches(password: &Secret, stored: &str) -> Result<bool> {
 pub(crate) async fn hash(password: Secret, entropy: &dyn Entropy) -> Result<String> {
     let text = password.expose();
     if text.chars().count() < PASSWORD_MIN || text.len() > PASSWORD_BYTES_MAX {
-        let message = format!("password: {PASSWORD_MIN} characters to {PASSWORD_BYTES_MAX} bytes");
+        let message = format!(
+            "password: must have at least {PASSWORD_MIN} characters and at most \
+             {PASSWORD_BYTES_MAX} bytes"
+        );
         return Err(Error::invalid(message));
     }
     let mut salt = [0; 16];
