@@ -59,7 +59,12 @@ pub(crate) async fn observe(State(app): State<App>, request: Request, next: Next
     let (status, latency) = (response.status(), start.elapsed());
     crate::metrics::answered(label(&method), route, status, latency);
     let latency_ms = latency.as_secs_f64() * 1_000.0;
-    span.in_scope(|| tracing::info!(status = status.as_u16(), latency_ms, "answered"));
+    let status = status.as_u16();
+    span.in_scope(|| match (route, status) {
+        // Asked every few seconds by whatever watches the server: worth a line only when bad.
+        ("/livez" | "/readyz", 200) => tracing::debug!(status, latency_ms, "answered"),
+        _ => tracing::info!(status, latency_ms, "answered"),
+    });
     response
 }
 

@@ -87,6 +87,20 @@ async fn a_line_per_request_says_what_and_how_but_no_secret() {
 }
 
 #[tokio::test]
+async fn a_good_health_answer_is_a_debug_line() {
+    let world = World::new(Objects::new()).await;
+    let (log, _guard) = capture();
+    world.get("/livez").await.is(200);
+    world.get("/readyz").await.is(200);
+    world.get("/api/v1/organizations").await.is(200);
+    let text = log.text();
+    let lines = text.lines().map(|line| serde_json::from_str::<Value>(line).expect("JSON"));
+    let answered = lines.filter(|line| line["fields"]["message"] == "answered");
+    let levels = answered.map(|line| line["level"].as_str().expect("a level").to_owned());
+    assert_eq!(levels.collect::<Vec<_>>(), ["DEBUG", "DEBUG", "INFO"]);
+}
+
+#[tokio::test]
 async fn the_name_of_an_object_cannot_forge_a_line() {
     let objects = Objects::from([("large\nforged", vec![7; 3 << 20])]);
     let world = World::imported(objects).await;
