@@ -24,7 +24,6 @@ pub(crate) struct Builder<'a> {
 }
 
 impl<'a> Builder<'a> {
-    /// `level` is the height of the older tree.
     pub(crate) fn new(output: Output<'a>) -> Self {
         Self {
             output,

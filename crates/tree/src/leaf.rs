@@ -144,11 +144,6 @@ impl Leaf {
         Ok((self.path(index)?, self.entry(index)?))
     }
 
-    /// The size of the object, without reading the rest of its entry.
-    pub(crate) fn size(&self, index: usize) -> Read<u64> {
-        Input::new(self.body(index)).varint()
-    }
-
     /// Whether entry `index`, and entry `there` of `other`, which has the same path, hash alike.
     pub(crate) fn same(&self, index: usize, other: &Self, there: usize) -> Read<bool> {
         if self.body(index) == other.body(there) && self.tables.agree(&other.tables) {

@@ -29,7 +29,6 @@ mod scan;
 mod verify;
 mod wire;
 
-use std::ops::Bound;
 use std::sync::Arc;
 
 use blocks::Blocks;
@@ -66,15 +65,6 @@ impl Weighter<Extent, Arc<Page>> for PageWeight {
     fn weight(&self, _: &Extent, page: &Arc<Page>) -> u64 {
         (page.weight() + size_of::<Page>() + size_of::<Extent>()) as u64
     }
-}
-
-/// How much lies in a range of a tree.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub struct Count {
-    /// Number of entries.
-    pub entries: u64,
-    /// Sum of their sizes.
-    pub bytes: u64,
 }
 
 impl Tree {
@@ -114,58 +104,6 @@ impl Tree {
                 }
             }
         }
-    }
-
-    /// How much lies in the range from `start` up to, not including, `end`. Costs two lookups,
-    /// whatever the range.
-    pub async fn count(
-        &self,
-        root: &Root,
-        start: Bound<Vec<u8>>,
-        end: Option<Vec<u8>>,
-    ) -> Result<Count> {
-        let start = self.count_before(root, start.as_ref().map(Vec::as_slice)).await?;
-        let end = match end {
-            Some(end) => self.count_before(root, Bound::Included(&end)).await?,
-            None => Count { entries: root.entries, bytes: root.bytes },
-        };
-        Ok(Count {
-            entries: end.entries.saturating_sub(start.entries),
-            bytes: if end.entries > start.entries {
-                end.bytes.wrapping_sub(start.bytes)
-            } else {
-                0
-            },
-        })
-    }
-
-    /// How much lies before the lower bound.
-    async fn count_before(&self, root: &Root, bound: Bound<&[u8]>) -> Result<Count> {
-        let mut count = Count::default();
-        let mut next = reference(root);
-        while let Some(at) = next.take() {
-            let page = self.page(&at).await?;
-            let index = page.keys().position(bound);
-            let (entries, bytes) = match &*page {
-                Page::Node(node) => {
-                    if index < node.keys().len() {
-                        next = Some(Reference::child(node, &node.child(index)));
-                    }
-                    node.before(index)
-                }
-                Page::Leaf(leaf) => {
-                    let mut bytes = 0u64;
-                    for before in 0..index {
-                        let size = leaf.size(before).map_err(|corrupt| at.damaged(corrupt))?;
-                        bytes = bytes.wrapping_add(size);
-                    }
-                    (index as u64, bytes)
-                }
-            };
-            count.entries = count.entries.wrapping_add(entries);
-            count.bytes = count.bytes.wrapping_add(bytes);
-        }
-        Ok(count)
     }
 
     /// The page that is meant, decoded, from the cache or from the blocks.

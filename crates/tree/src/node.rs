@@ -178,13 +178,6 @@ impl Node {
         Child { key: self.keys.get(index).to_vec(), page, hash, entries, bytes }
     }
 
-    /// Entries below the children before `index`, and the sum of their sizes.
-    pub(crate) fn before(&self, index: usize) -> (u64, u64) {
-        self.children[..index].iter().fold((0, 0), |(entries, bytes), child| {
-            (entries.wrapping_add(child.entries), bytes.wrapping_add(child.bytes))
-        })
-    }
-
     /// The hash that the page's content gives.
     pub(crate) fn content_hash(&self) -> Hash {
         let mut canonical = vec![self.level];

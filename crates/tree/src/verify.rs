@@ -9,7 +9,7 @@ use crate::keys::Keys;
 use crate::leaf::Leaf;
 use crate::node::{Child, Node};
 use crate::page::{Page, Reference};
-use crate::{Count, Error, Result, Tree, reference};
+use crate::{Error, Result, Tree, reference};
 
 /// What a check comes upon.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -198,22 +198,19 @@ impl Verify {
         if page.level() != target.at.level {
             return Some("it is of another level than its parent says");
         }
-        let (hash, count) = match page {
+        let (hash, bytes) = match page {
             Page::Leaf(leaf) => match self.read_leaf(leaf) {
                 Ok(read) => read,
                 Err(what) => return Some(what),
             },
-            Page::Node(node) => {
-                let count = Count { entries: node.entries(), bytes: node.bytes() };
-                (node.content_hash(), count)
-            }
+            Page::Node(node) => (node.content_hash(), node.bytes()),
         };
         let keys = page.keys();
         let is_alone = page.level() > 0 && keys.len() == 1 && self.stack.is_empty();
         let checks = [
             (hash == target.at.hash, "its content has another hash than its parent says"),
-            (count.entries == target.at.entries, "it has another number of entries"),
-            (count.bytes == target.bytes, "the sizes of its entries have another sum"),
+            (page.entries() == target.at.entries, "it has another number of entries"),
+            (bytes == target.bytes, "the sizes of its entries have another sum"),
             (
                 target.key.is_none() || target.key.as_deref() == keys.last(),
                 "it ends with another path than its parent says",
@@ -228,14 +225,14 @@ impl Verify {
         checks.into_iter().find(|(holds, _)| !holds).map(|(_, what)| what)
     }
 
-    fn read_leaf(&mut self, leaf: &Leaf) -> Result<(model::Hash, Count), &'static str> {
+    /// Keeps the entries; gives their hash and the sum of their sizes.
+    fn read_leaf(&mut self, leaf: &Leaf) -> Result<(model::Hash, u64), &'static str> {
         let pairs = (0..leaf.keys().len()).map(|index| leaf.pair(index));
         let pairs: Vec<_> = pairs.collect::<Result<_, _>>().map_err(|corrupt| corrupt.0)?;
         let hash = hashing::hash_entries(&pairs)?;
         let bytes = pairs.iter().fold(0u64, |sum, (_, entry)| sum.wrapping_add(entry.size));
-        let count = Count { entries: pairs.len() as u64, bytes };
         self.entries = pairs.into_iter();
-        Ok((hash, count))
+        Ok((hash, bytes))
     }
 
     /// Whether the page ends where the rule says, and nowhere before.

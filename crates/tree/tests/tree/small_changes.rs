@@ -109,7 +109,6 @@ async fn every_call_can_be_spawned() {
         let edits = stream::iter([Ok::<_, Error>(put("a", entry("a", 1, 0)))]);
         let applied = tree.apply(&root, edits, &writer).await?;
         tree.get(&root, b"a").await?;
-        tree.count(&root, Bound::Unbounded, None).await?;
         tree.list(&root, &ListQuery::default()).await?;
         tree.scan(&root, Bound::Unbounded, None).next().await?;
         tree.diff(&root, &root, Bound::Unbounded, None).next().await?;
