@@ -41,16 +41,6 @@ impl Writer {
         Self { store, repository, id, next: Arc::default() }
     }
 
-    /// The repository it writes for.
-    pub fn repository(&self) -> RepositoryId {
-        self.repository
-    }
-
-    /// Its id, the first half of every segment's id.
-    pub fn id(&self) -> WriterId {
-        self.id
-    }
-
     /// Opens the next segment.
     pub async fn open(&self) -> Result<Segment> {
         let next = |number: u32| number.checked_add(1);
