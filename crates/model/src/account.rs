@@ -39,8 +39,8 @@ impl User {
     }
 }
 
-/// What a member may do: an owner everything; a member everything but members, connectors' create /
-/// change / delete, audit, and deleting organization or repository.
+/// What a member may do: an owner everything; a member everything but change members, make or
+/// delete connectors, test a config that is not stored, and delete organization or repository.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum Role {
     /// Uses the organization.

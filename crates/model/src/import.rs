@@ -5,8 +5,7 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use crate::{
-    CommitId, ConnectorId, Extent, IdError, JobId, Piece, RepositoryId, SegmentId, Timestamp,
-    UserId,
+    CommitId, ConnectorId, Extent, IdError, JobId, Piece, RepositoryId, Timestamp, UserId,
 };
 
 /// The state of a job. `Pending -> Running -> one of the other three`; a failed or canceled job
@@ -133,8 +132,8 @@ pub struct ShardState {
     pub cursor: Option<Vec<u8>>,
     /// Whether the listing has reached its end.
     pub listed_all: bool,
-    /// Listed keys up to the cursor that are in no run yet, in key order, bounded by the transfers
-    /// in flight.
+    /// Listed keys up to the cursor that are in no run yet, in key order: those being read, and
+    /// those whose pieces are in lanes that are not sealed yet.
     pub pending: Vec<PendingKey>,
     /// Objects in runs, carried ones included.
     pub objects: u64,
@@ -177,11 +176,4 @@ pub struct Run {
     pub first: Vec<u8>,
     /// Last path.
     pub last: Vec<u8>,
-}
-
-impl Run {
-    /// The segment the run lies in.
-    pub fn segment(&self) -> SegmentId {
-        self.extent.segment
-    }
 }
