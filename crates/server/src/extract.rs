@@ -133,7 +133,8 @@ fn explained(field: &str, error: &serde_json::Error) -> String {
     let repeats = ["invalid type", "invalid value", "invalid length"];
     let reason = match reason.rsplit_once("expected ") {
         Some((before, wanted)) if repeats.iter().any(|start| before.starts_with(start)) => {
-            format!("must be {wanted}")
+            let integer = ["i64", "u64", "u32"].contains(&wanted);
+            format!("must be {}", if integer { "a whole number" } else { wanted })
         }
         _ => shortened(reason),
     };
@@ -172,8 +173,8 @@ mod tests {
             (r#"{"name": 7}"#, "name: must be a string"),
             (r#"{"name": null}"#, "name: must be a string"),
             (r#"{"name": {"secret": "hush"}}"#, "name: must be a string"),
-            (r#"{"name": "a", "days": "hush"}"#, "days: must be i64"),
-            (r#"{"name": "a", "days": 1.5}"#, "days: must be i64"),
+            (r#"{"name": "a", "days": "hush"}"#, "days: must be a whole number"),
+            (r#"{"name": "a", "days": 1.5}"#, "days: must be a whole number"),
             (r#"["hush"]"#, "the body must be a JSON object"),
             ("", "the body must be a JSON object"),
             ("\u{feff}{}", "the body must be a JSON object"),

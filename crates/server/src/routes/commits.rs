@@ -40,7 +40,7 @@ pub(crate) struct DiffParameters {
     /// The older commit; nothing at all if left out.
     left: Option<String>,
     /// The newer commit.
-    #[param(required = true)]
+    #[param(required = true, min_length = 1)]
     right: Option<String>,
     /// Only paths that start with this.
     prefix: Option<String>,

@@ -25,7 +25,7 @@ use crate::{App, download, range};
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct ObjectQuery {
-    /// Path of the object, without a `/` in front.
+    /// Path of the object, exactly as it is listed.
     #[param(required = true)]
     path: Option<String>,
     /// A commit id, or the unambiguous start of one (8 digits or more); the latest if left out.

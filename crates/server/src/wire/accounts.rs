@@ -40,6 +40,8 @@ pub(crate) struct OrgSummary {
 /// An API key to be made.
 #[derive(Deserialize, ToSchema)]
 pub(crate) struct CreateApiKey {
+    /// 1 to 255 bytes, no control characters.
+    #[schema(min_length = 1)]
     pub(crate) name: String,
     #[serde(default)]
     pub(crate) description: Option<String>,

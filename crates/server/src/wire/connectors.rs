@@ -22,15 +22,19 @@ pub(crate) struct Connector {
     created_at: Timestamp,
 }
 
-/// A connector to be made. Holds credentials, so it has no `Debug`.
+// Holds credentials, so it has no `Debug`.
+/// A connector to be made.
 #[derive(Deserialize, ToSchema)]
 pub(crate) struct CreateConnector {
-    /// Unique within the organization.
+    /// Unique within the organization; 1 to 255 bytes, no control characters.
+    #[schema(min_length = 1)]
     name: String,
     /// `s3`.
+    #[schema(pattern = "^s3$")]
     #[serde(rename = "type")]
     kind: String,
     /// `s3://bucket/prefix/`; the prefix is a directory and may be empty.
+    #[schema(pattern = "^s3://")]
     source_uri: String,
     /// For `s3`: `access_key_id` and `secret_access_key`; optional `region` (default
     /// `us-east-1`), `endpoint` and `session_token`. Never returned.
@@ -38,13 +42,16 @@ pub(crate) struct CreateConnector {
     config: serde_json::Value,
 }
 
-/// A config to be tried out; nothing is stored. Holds credentials, so it has no `Debug`.
+// Holds credentials, so it has no `Debug`.
+/// A config to be tried out; nothing is stored.
 #[derive(Deserialize, ToSchema)]
 pub(crate) struct TestConnectorConfig {
     /// `s3`.
+    #[schema(pattern = "^s3$")]
     #[serde(rename = "type")]
     pub(crate) kind: String,
     /// `s3://bucket/prefix/`.
+    #[schema(pattern = "^s3://")]
     pub(crate) source_uri: String,
     /// As for creating a connector.
     #[schema(value_type = Object)]

@@ -38,12 +38,15 @@ pub(crate) struct CreateRepository {
     description: Option<String>,
     /// `private` (default) or `public`.
     #[serde(default)]
+    #[schema(pattern = "^(private|public)$")]
     visibility: Option<String>,
     /// Keeps everything unless given.
     #[serde(default)]
+    #[schema(minimum = 1, maximum = 36_500)]
     retention_days: Option<i64>,
     /// Default 7; must be below `retention_days`.
     #[serde(default)]
+    #[schema(minimum = 0, maximum = 36_500)]
     session_max_duration_days: Option<i64>,
 }
 
@@ -54,12 +57,14 @@ pub(crate) struct UpdateRepository {
     description: Option<String>,
     /// `private` or `public`.
     #[serde(default)]
+    #[schema(pattern = "^(private|public)$")]
     visibility: Option<String>,
     /// Null keeps everything.
     #[serde(default, deserialize_with = "given")]
-    #[schema(value_type = Option<i64>)]
+    #[schema(value_type = Option<i64>, minimum = 1, maximum = 36_500)]
     retention_days: Option<Option<i64>>,
     #[serde(default)]
+    #[schema(minimum = 0, maximum = 36_500)]
     session_max_duration_days: Option<i64>,
 }
 
