@@ -1,7 +1,9 @@
 //! Connectors: credentials and a place in a foreign store, and which repositories may use them.
 //!
 //! A config is checked when it arrives, sealed before it is stored, and opened only while a source
-//! is in use.
+//! is in use, or for a moment at the start to see whether its key is configured.
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use catalog::seal::{self, SealContext};
 use model::{Connector, ConnectorId, ConnectorKind, Organization, Secret};
@@ -174,6 +176,24 @@ impl Engine {
         S3Config::parse(&config).map_err(|error| damaged().caused_by(error))
     }
 
+    /// The ids of keys that sealed live connectors and are not configured, each with the number of
+    /// those connectors. Looks only where there are repositories that could import.
+    pub async fn missing_keys(&self) -> Result<BTreeMap<String, usize>> {
+        let mut missing = BTreeMap::new();
+        let repositories = self.catalog().all_repositories().await?;
+        let organizations: BTreeSet<_> = repositories.iter().map(|one| one.organization).collect();
+        for organization in organizations {
+            for connector in self.catalog().connectors(organization).await? {
+                let sealed = self.catalog().sealed_config(connector.id).await?.unwrap_or_default();
+                let opened = self.parts.keys.open(seal_context(&connector), &sealed);
+                if let Err(seal::Error::UnknownKey { id }) = opened {
+                    *missing.entry(id).or_insert(0) += 1;
+                }
+            }
+        }
+        Ok(missing)
+    }
+
     /// Lets a repository import through a connector of its organization. `Conflict` if it may
     /// already.
     pub async fn attach(
@@ -266,7 +286,10 @@ fn seal_context(connector: &Connector) -> SealContext {
 fn unopened(error: seal::Error) -> Error {
     match &error {
         seal::Error::UnknownKey { id } => {
-            let message = format!("the key {id} that sealed this connector is not configured");
+            let message = format!(
+                "the key {id} that sealed this connector is not configured: add it to \
+                 auth.encryption.keys"
+            );
             Error::new(Kind::Unavailable, "ENCRYPTION_KEY_MISSING", message)
         }
         _ => {

@@ -107,6 +107,7 @@ pub(crate) async fn start(config: &Config) -> Result<Server> {
     let router = server::router(app);
     listeners.spawn(server::serve(listener, router, tls, Limits::default(), shutdown.clone()));
     warn_if_exposed(config);
+    warn_of_missing_keys(&engine).await?;
     tracing::info!(%url, address = %own[0], data_dir = %data.root().display(), removed, "started");
     Ok(Server { url, engine, first_key, worker, listeners, shutdown, _lock: lock })
 }
@@ -153,6 +154,18 @@ fn warn_if_exposed(config: &Config) {
             "others reach this server over plain HTTP; set tls.cert_file or use a proxy"
         );
     }
+}
+
+/// Else an administrator who lost a key would learn it from the first import that fails.
+async fn warn_of_missing_keys(engine: &Engine) -> Result<()> {
+    for (key, connectors) in engine.missing_keys().await? {
+        tracing::warn!(
+            key,
+            connectors,
+            "a key that sealed connectors is not configured: add it to auth.encryption.keys"
+        );
+    }
+    Ok(())
 }
 
 async fn bind_optional(address: Option<SocketAddr>) -> Result<Option<TcpListener>> {

@@ -101,8 +101,14 @@ async fn a_config_rests_sealed_and_needs_its_key() {
     let other: Engine = world.reopened("second");
     let error = other.test_connector(&world.owner, ORGANIZATION, id).await.expect_err("no key");
     assert_eq!(error.code, "ENCRYPTION_KEY_MISSING");
-    assert_eq!(error.message, "the key first that sealed this connector is not configured");
+    let message = "the key first that sealed this connector is not configured: add it to \
+                   auth.encryption.keys";
+    assert_eq!(error.message, message);
     assert!(other.connector(&world.owner, ORGANIZATION, id).await.is_ok(), "it can be seen");
+    let missing = other.missing_keys().await.expect("the catalog answers");
+    assert_eq!(missing, [("first".to_owned(), 1)].into());
+    let missing = world.engine.missing_keys().await.expect("the catalog answers");
+    assert!(missing.is_empty(), "{missing:?}");
 }
 
 #[tokio::test]

@@ -87,6 +87,30 @@ fn the_first_key_is_private_and_in_no_output() {
 }
 
 #[test]
+fn a_start_warns_of_connectors_whose_key_is_lost() {
+    let folder = Folder::new();
+    let data = folder.path("data");
+    let server = Server::start(&data, |_| {});
+    let token = admin_key(&data);
+    let connector = json!({
+        "name": "c", "type": "s3", "source_uri": "s3://bucket/",
+        "config": {"access_key_id": "id", "secret_access_key": "secret"},
+    });
+    for (path, body) in [
+        ("", json!({"name": "acme", "display_name": "A"})),
+        ("/acme/repositories", json!({"name": "repo"})),
+        ("/acme/connectors", connector),
+    ] {
+        let path = format!("/api/v1/organizations{path}");
+        assert_eq!(server.call("POST", &path, &token, Some(body)).0, 201, "{path}");
+    }
+    server.stop();
+    assert!(!Server::start(&data, |_| {}).stop().contains("auth.encryption.keys"));
+    std::fs::remove_file(data.join("keys/encryption.key")).expect("lost");
+    assert!(Server::start(&data, |_| {}).stop().contains("add it to auth.encryption.keys"));
+}
+
+#[test]
 fn the_first_user_can_be_given() {
     let folder = Folder::new();
     let data = folder.path("data");
