@@ -15,6 +15,8 @@ use super::job::Job;
 
 /// Batches that may wait to become durable while the next one fills.
 const CLOSED_AHEAD_MAX: usize = 1;
+/// Nothing that was read waits longer before it begins to become durable.
+pub(super) const AGE_MAX: Duration = Duration::from_millis(limits::RUN_AGE_MAX_MS);
 
 /// The open batch.
 #[derive(Default)]
@@ -62,10 +64,9 @@ impl Batch {
 
     /// Whether the batch should become durable now.
     pub(super) fn is_due(&self) -> bool {
-        let age_max = Duration::from_millis(limits::RUN_AGE_MAX_MS);
         self.entries.len() >= limits::RUN_ENTRIES_MAX
             || self.segment.as_ref().is_some_and(Segment::is_full)
-            || self.since.is_some_and(|since| since.elapsed() >= age_max)
+            || self.since.is_some_and(|since| since.elapsed() >= AGE_MAX)
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -143,7 +144,7 @@ async fn record(
     job.reach("import.batch_durable");
     job.engine.parts.located.add(&segments);
     let checkpoint = Checkpoint { segments, run: run.clone(), shard };
-    let now = job.engine.parts.clock.now();
+    let now = job.engine.now();
     job.engine.catalog().checkpoint(job.key, &checkpoint, now).await?;
     job.reach("import.checkpointed");
     metrics::counter!("tilde_import_objects_total").increment(entries.len() as u64);

@@ -8,9 +8,8 @@
 use std::collections::BTreeMap;
 
 use catalog::{Finish, Finished, Standing};
-use futures_util::Stream;
 use model::{Commit, CommitId, Root, Run, ShardState};
-use tree::{Edit, Tree};
+use tree::Tree;
 
 use super::end::End;
 use super::job::Job;
@@ -30,31 +29,14 @@ pub(super) async fn commit(
 ) -> Result<Option<CommitId>, End> {
     let repository = job.import.spec.repository;
     for attempt in 1..=HEADS_TRIED_MAX {
-        let _held = match attempt >= TRY_WITH_LOCK {
-            true => Some(job.engine.commit_lock(repository).await),
-            false => None,
+        let _held = if attempt >= TRY_WITH_LOCK {
+            Some(job.engine.commit_lock(repository).await)
+        } else {
+            None
         };
         let head = job.engine.head_of(repository).await?;
-        let root = head.as_ref().map_or_else(Tree::empty, |head| head.root);
-        let applied = job.engine.tree.apply(&root, edits(job, runs), &job.writer).await?;
-        job.reach("import.pages_durable");
-        job.engine.parts.located.add(&applied.segments);
-        let commit = match applied.root.hash == root.hash {
-            true => None,
-            false => Some(new_commit(job, head.as_ref(), applied.root, state).await?),
-        };
-        let matched = !runs.is_empty();
-        let unchanged = head.as_ref().filter(|_| matched).map(|head| head.id);
-        let finish = Finish {
-            expected_head: head.as_ref().map(|head| head.id),
-            commit_id: commit.as_ref().map(|commit| commit.id).or(unchanged),
-            commit,
-            segments: applied.segments,
-            objects_imported: state.objects,
-            objects_missing: state.missing,
-            bytes_imported: state.bytes,
-        };
-        let now = job.engine.parts.clock.now();
+        let finish = merge_into(job, head.as_ref(), runs, state).await?;
+        let now = job.engine.now();
         match job.engine.catalog().finish_import(job.key, &finish, now).await? {
             Finished::Completed => {
                 job.reach("import.finished");
@@ -67,11 +49,33 @@ pub(super) async fn commit(
     Err(End::failed("the head of the repository kept moving while the import finished"))
 }
 
-fn edits<'a>(
-    job: &'a Job,
-    runs: &'a [Run],
-) -> impl Stream<Item = Result<Edit, crate::Error>> + Send + 'a {
-    merge::entries(&job.engine.parts.blocks, runs)
+/// Makes the tree of `head` and the runs durable; gives what the transaction is to write.
+async fn merge_into(
+    job: &Job,
+    head: Option<&Commit>,
+    runs: &[Run],
+    state: &ShardState,
+) -> Result<Finish, End> {
+    let base = head.map_or_else(Tree::empty, |head| head.root);
+    let edits = merge::entries(&job.engine.parts.blocks, runs);
+    let applied = job.engine.tree.apply(&base, edits, &job.writer).await?;
+    job.reach("import.pages_durable");
+    job.engine.parts.located.add(&applied.segments);
+    let is_new = applied.root.hash != base.hash;
+    let commit =
+        if is_new { Some(new_commit(job, head, applied.root, state).await?) } else { None };
+    // Without a new commit the job names the head, which holds all that matched; where nothing
+    // matched it names none.
+    let confirmed = head.filter(|_| !runs.is_empty());
+    Ok(Finish {
+        expected_head: head.map(|head| head.id),
+        commit_id: commit.as_ref().or(confirmed).map(|commit| commit.id),
+        commit,
+        segments: applied.segments,
+        objects_imported: state.objects,
+        objects_missing: state.missing,
+        bytes_imported: state.bytes,
+    })
 }
 
 fn stopped(standing: Standing) -> End {
@@ -99,7 +103,7 @@ async fn new_commit(
         message: spec.commit_message.clone(),
         committer: spec.created_by,
         committer_name,
-        created_at: job.engine.parts.clock.now(),
+        created_at: job.engine.now(),
         metadata: metadata(state),
         superseded_at: None,
     };

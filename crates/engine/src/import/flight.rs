@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use blocks::Segment;
 use md5::{Digest as _, Md5};
-use model::{Piece, SegmentRecord};
+use model::{Piece, SegmentRecord, limits};
 use sources::{Listed, ObjectMeta};
 use tokio::time::Instant;
 
+use super::batch::AGE_MAX;
 use super::fetch::{self, Failure, Whole};
 use super::job::{Job, Target};
 
@@ -54,9 +55,8 @@ impl Lane {
 
     /// Whether the lane's pieces should become durable now.
     pub(super) fn is_due(&self) -> bool {
-        let room = model::limits::SEGMENT_BYTES - model::limits::PIECE_BYTES;
-        let age_max = std::time::Duration::from_millis(model::limits::RUN_AGE_MAX_MS);
-        self.segment.len() > room || self.since.elapsed() >= age_max
+        let has_room = self.segment.len() <= limits::SEGMENT_BYTES - limits::PIECE_BYTES;
+        !has_room || self.since.elapsed() >= AGE_MAX
     }
 }
 

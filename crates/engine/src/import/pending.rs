@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use model::{PendingKey, Piece};
+use model::{PendingKey, Piece, limits};
 use sources::{Listed, ObjectMeta, VerifyMode};
 
+use super::flight::{Part, Unit};
 use super::job::Target;
 use crate::pieces;
 
@@ -36,9 +37,18 @@ impl Moving {
         self.meta = None;
     }
 
+    /// The GETs it still needs.
+    pub(super) fn units(&self) -> Vec<Unit> {
+        let unit = |part| Unit { target: Arc::clone(&self.target), version: self.version, part };
+        if self.target.listed.size <= limits::PACKED_OBJECT_BYTES_MAX {
+            return vec![unit(Part::Whole)];
+        }
+        self.missing().into_iter().map(|number| unit(Part::Piece(number))).collect()
+    }
+
     /// Numbers of the pieces that are not durable yet. Of an object whose headers are not known (a
     /// resumed one that has all its pieces), the last piece is read again for them.
-    pub(super) fn missing(&self) -> Vec<u64> {
+    fn missing(&self) -> Vec<u64> {
         let count = pieces::count(self.target.listed.size);
         let mut missing: Vec<u64> =
             (0..count).filter(|number| !self.pieces.contains_key(number)).collect();

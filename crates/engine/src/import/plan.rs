@@ -105,15 +105,16 @@ async fn list(job: &Job, cursor: Option<Vec<u8>>, sender: &Sender) -> Result<(),
 
 /// The base tree, read in step with the listing.
 struct Base {
+    /// `None` once nothing is left of it.
     scan: Option<tree::Scan>,
+    /// The entry it is at.
     ahead: Option<(ObjectPath, Entry)>,
 }
 
 impl Base {
     fn new(job: &Job) -> Self {
-        let some = job.base.entries > 0;
-        let scan = some.then(|| job.engine.tree.scan(&job.base, Bound::Unbounded, None));
-        Self { scan, ahead: None }
+        let scan = || job.engine.tree.scan(&job.base, Bound::Unbounded, None);
+        Self { scan: (job.base.entries > 0).then(scan), ahead: None }
     }
 
     async fn compare(
@@ -122,24 +123,27 @@ impl Base {
         listed: Listed,
         path: ObjectPath,
     ) -> Result<Planned, End> {
-        if self.ahead.as_ref().is_none_or(|(ahead, _)| *ahead < path) {
-            self.ahead = match &mut self.scan {
-                None => None,
-                Some(scan) => {
-                    scan.seek(Bound::Included(path.as_bytes().to_vec()));
-                    scan.next().await?
-                }
-            };
-            if self.ahead.is_none() {
-                self.scan = None;
-            }
+        self.seek(&path).await?;
+        let carried =
+            self.ahead.take_if(|(ahead, entry)| *ahead == path && job.unchanged(&listed, entry));
+        Ok(match carried {
+            Some((path, entry)) => Planned::Carry(listed.key, path, entry),
+            None => Planned::Fetch(Target { listed, path }, Vec::new()),
+        })
+    }
+
+    /// Moves to the first entry that is not before `path`, unless it is there already.
+    async fn seek(&mut self, path: &ObjectPath) -> Result<(), End> {
+        if self.ahead.as_ref().is_some_and(|(ahead, _)| ahead >= path) {
+            return Ok(());
         }
-        if let Some((_, entry)) =
-            self.ahead.take_if(|(ahead, entry)| *ahead == path && job.unchanged(&listed, entry))
-        {
-            return Ok(Planned::Carry(listed.key, path, entry));
+        let Some(scan) = &mut self.scan else { return Ok(()) };
+        scan.seek(Bound::Included(path.as_bytes().to_vec()));
+        self.ahead = scan.next().await?;
+        if self.ahead.is_none() {
+            self.scan = None;
         }
-        Ok(Planned::Fetch(Target { listed, path }, Vec::new()))
+        Ok(())
     }
 }
 

@@ -4,7 +4,6 @@ use model::{
     Connector, ConnectorId, ConnectorKind, Import, ImportSpec, JobId, Organization, Repository,
     limits,
 };
-
 use sources::{Mapping, SourceUri};
 
 use crate::access::Verb;
@@ -46,8 +45,8 @@ impl Engine {
             self.repository_for(principal, organization, repository, Verb::StartImport).await?;
         let connector = self.connector_to_import(&organization, &repository, &request).await?;
         let spec = specification(principal, &repository, &connector, request)?;
-        let now = self.parts.clock.now();
-        let import = Import::new(JobId(self.parts.entropy.uuid()), spec, now);
+        let now = self.now();
+        let import = Import::new(JobId(self.entropy().uuid()), spec, now);
         let since = now.plus_ms(-limits::IDEMPOTENCY_HOURS * 3_600_000);
         let key = idempotency_key.map(|key| (key, since));
         if key.is_some_and(|(key, _)| key.is_empty() || key.len() > limits::NAME_BYTES_MAX) {
@@ -85,7 +84,7 @@ impl Engine {
     ) -> Result<Import> {
         let (_, repository) =
             self.repository_for(principal, organization, repository, Verb::CancelImport).await?;
-        let now = self.parts.clock.now();
+        let now = self.now();
         let import = self.catalog().cancel_import(repository.id, job, now).await?;
         import.ok_or_else(|| Error::not_found("import job"))
     }
@@ -100,7 +99,7 @@ impl Engine {
     ) -> Result<JobId> {
         let (_, repository) =
             self.repository_for(principal, organization, repository, Verb::RetryImport).await?;
-        let now = self.parts.clock.now();
+        let now = self.now();
         let retried = self.catalog().retry_import(repository.id, job, now).await;
         let import = retried.map_err(|error| match error {
             catalog::Error::Conflict { .. } => {
@@ -191,8 +190,9 @@ fn specification(
         Some(message) => message,
         None => default_message(connector, &source_prefix)?,
     };
-    if commit_message.len() > limits::MESSAGE_BYTES_MAX {
-        return Err(Error::invalid("commit_message: has at most 65536 bytes"));
+    let bytes_max = limits::MESSAGE_BYTES_MAX;
+    if commit_message.len() > bytes_max {
+        return Err(Error::invalid(format!("commit_message: has at most {bytes_max} bytes")));
     }
     Ok(ImportSpec {
         repository: repository.id,

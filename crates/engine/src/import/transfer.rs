@@ -105,7 +105,7 @@ impl<'a> Transfer<'a> {
             if self.batch.is_due() && !self.close_batch().await {
                 return Ok(()); // the checkpointer has failed and says why
             }
-            if self.unreadable.is_some() {
+            if !self.unreadable.is_empty() {
                 self.land_in_time().await;
                 return Err(self.unreadable.end());
             }
@@ -119,19 +119,19 @@ impl<'a> Transfer<'a> {
                     return Err(End::Stopped(stop.reason().cloned().unwrap_or(Reason::Shutdown)));
                 }
                 Some(landing) = self.flights.join_next() => self.land(landing).await?,
-                next = planned.recv(), if room => self.plan(next).await?,
+                next = planned.recv(), if room => self.take_on(next)?,
                 _ = tick.tick() => self.seal_due_lanes(),
             }
         }
     }
 
     /// Takes the next planned object on.
-    async fn plan(&mut self, next: Option<Result<Planned, End>>) -> Result<(), End> {
+    fn take_on(&mut self, next: Option<Result<Planned, End>>) -> Result<(), End> {
         match next {
             Some(Ok(Planned::Fetch(target, stored))) => {
                 self.passed(&target.listed.key);
                 let moving = Moving::new(target, stored);
-                self.enqueue(&moving);
+                self.queue.extend(moving.units());
                 self.pending.add(moving);
             }
             Some(Ok(Planned::Carry(key, path, entry))) => {
@@ -162,16 +162,6 @@ impl<'a> Transfer<'a> {
     fn passed(&mut self, key: &[u8]) {
         if self.state.cursor.as_deref().is_none_or(|cursor| cursor < key) {
             self.state.cursor = Some(key.to_vec());
-        }
-    }
-
-    fn enqueue(&mut self, moving: &Moving) {
-        let unit =
-            |part| Unit { target: Arc::clone(&moving.target), version: moving.version, part };
-        if moving.target.listed.size <= limits::PACKED_OBJECT_BYTES_MAX {
-            self.queue.push_back(unit(Part::Whole));
-        } else {
-            self.queue.extend(moving.missing().into_iter().map(|number| unit(Part::Piece(number))));
         }
     }
 
@@ -404,10 +394,7 @@ impl<'a> Transfer<'a> {
                     let message = "it kept changing while it was read";
                     return self.unreadable.add(key, message.to_owned());
                 }
-                if let Some(moving) = self.pending.remove(&unit.target) {
-                    self.enqueue(&moving);
-                    self.pending.add(moving);
-                }
+                self.queue.extend(moving.units());
             }
             (Err(error), _) => self.unreadable.add(key, error.to_string()),
         }
@@ -439,8 +426,8 @@ impl<'a> Transfer<'a> {
 
     /// Hands the batch to the checkpointer; `false` if that has failed.
     async fn close_batch(&mut self) -> bool {
-        let listed_all_is_new = self.planned_all;
-        if self.batch.is_empty() && !listed_all_is_new {
+        // That everything was listed is worth a checkpoint of its own.
+        if self.batch.is_empty() && !self.planned_all {
             return true;
         }
         let state = ShardState { pending: self.pending.records(), ..self.state.clone() };

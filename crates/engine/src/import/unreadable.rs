@@ -19,8 +19,8 @@ impl Unreadable {
         }
     }
 
-    pub(super) fn is_some(&self) -> bool {
-        self.count > 0
+    pub(super) fn is_empty(&self) -> bool {
+        self.count == 0
     }
 
     /// One sentence: the reason once where all share it, else key by key.

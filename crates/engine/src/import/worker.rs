@@ -78,7 +78,7 @@ fn report(ended: Result<(), tokio::task::JoinError>) {
 }
 
 async fn claim(engine: &Engine) -> Option<Claim> {
-    let now = engine.parts.clock.now();
+    let now = engine.now();
     let owner = &engine.parts.imports.owner;
     let attempts_max = limits::CLAIM_ATTEMPTS_MAX;
     let claimed = engine.catalog().claim_import(owner, limits::LEASE_MS, attempts_max, now).await;
@@ -89,7 +89,7 @@ async fn claim(engine: &Engine) -> Option<Claim> {
 }
 
 async fn expire_checkpoints(engine: &Engine) {
-    let before = engine.parts.clock.now().plus_ms(-limits::CHECKPOINT_DAYS * 86_400_000);
+    let before = engine.now().plus_ms(-limits::CHECKPOINT_DAYS * 86_400_000);
     if let Err(error) = engine.catalog().expire_checkpoints(before).await {
         tracing::warn!(error = &error as &dyn std::error::Error, "cannot expire checkpoints");
     }
@@ -110,7 +110,7 @@ async fn carry_out(engine: Engine, claim: Claim, token: CancellationToken) {
     conclude(&engine, key, &import, outcome.err()).await;
 }
 
-/// Extends the lease once a second and watches for reasons to stop.
+/// Extends the lease with every beat and watches for reasons to stop.
 async fn heartbeat(
     engine: Engine,
     key: ClaimKey,
@@ -126,7 +126,7 @@ async fn heartbeat(
             () = token.cancelled() => return stop.request(Reason::Shutdown),
             _ = interval.tick() => {}
         }
-        let now = engine.parts.clock.now();
+        let now = engine.now();
         let [objects, missing, bytes] = progress.get();
         let catalog = engine.catalog();
         match catalog.heartbeat(key, limits::LEASE_MS, objects, missing, bytes, now).await {
@@ -146,7 +146,7 @@ async fn heartbeat(
 
 /// Records how the claim ended, if it did not end in the finishing transaction.
 async fn conclude(engine: &Engine, key: ClaimKey, import: &Import, end: Option<End>) {
-    let now = engine.parts.clock.now();
+    let now = engine.now();
     let catalog = engine.catalog();
     let recorded = match end {
         None => {
@@ -193,6 +193,6 @@ async fn fail(
     let repository = import.spec.repository;
     tracing::warn!(job = %key.job, %repository, reason = ?message, "import failed");
     metrics::counter!("tilde_imports_ended_total", "status" => "failed").increment(1);
-    let now = engine.parts.clock.now();
+    let now = engine.now();
     engine.catalog().end_import(key, JobStatus::Failed, Some(message), now).await
 }
