@@ -148,17 +148,24 @@ impl Segment {
     /// Writes a whole item. `hash` is what [`ItemKind`] says of its kind; it is recorded, not
     /// checked.
     pub async fn append(&mut self, kind: ItemKind, bytes: &[u8], hash: Hash) -> Result<Extent> {
-        self.start(kind)?;
-        let written = self.write(bytes).await.and_then(|()| self.end(hash));
+        self.begin(kind)?;
+        let written = self.write(bytes).await.and_then(|()| self.finish(hash));
         if written.is_err() {
-            self.rewind()?;
+            self.abort()?;
         }
         written
     }
 
     /// Begins a streamed item. One at a time.
-    pub async fn begin(&mut self, kind: ItemKind) -> Result<()> {
-        self.start(kind)
+    pub fn begin(&mut self, kind: ItemKind) -> Result<()> {
+        if self.unfinished.is_some() {
+            return Err(Error::Misuse { what: "an item has begun already" });
+        }
+        if self.items >= ITEMS_MAX {
+            return Err(Error::Misuse { what: "the segment takes no more items" });
+        }
+        self.unfinished = Some(Unfinished { kind, start: self.position(), frame_head: None });
+        Ok(())
     }
 
     /// Adds to the item that has begun.
@@ -180,13 +187,36 @@ impl Segment {
 
     /// Ends the item that has begun. `hash` is what [`ItemKind`] says of its kind; it is recorded,
     /// not checked.
-    pub async fn finish(&mut self, hash: Hash) -> Result<Extent> {
-        self.end(hash)
+    pub fn finish(&mut self, hash: Hash) -> Result<Extent> {
+        let Some(Unfinished { kind, start, .. }) = self.unfinished else {
+            return Err(Error::Misuse { what: "no item has begun" });
+        };
+        let length = self.position() - start;
+        if length == 0 {
+            return Err(Error::Misuse { what: "an item has at least one byte" });
+        }
+        self.unfinished = None;
+        let item = Item { offset: start, length, kind, hash };
+        item.encode(&mut self.rows);
+        self.items += 1;
+        Ok(item.extent(self.name.id))
     }
 
     /// Drops the item that has begun; its bytes are overwritten by what follows.
-    pub async fn abort(&mut self) -> Result<()> {
-        self.rewind()
+    pub fn abort(&mut self) -> Result<()> {
+        let Some(unfinished) = self.unfinished.take() else {
+            return Err(Error::Misuse { what: "no item has begun" });
+        };
+        match &unfinished.frame_head {
+            None => self.buffer.truncate((unfinished.start - self.base) as usize),
+            Some(head) => {
+                self.base = unfinished.frame_start();
+                self.frames.truncate((self.base / FRAME_BYTES) as usize);
+                self.buffer.clear();
+                self.buffer.extend_from_slice(head);
+            }
+        }
+        Ok(())
     }
 
     /// Writes directory and trailer and makes the segment durable and visible. After an error there
@@ -229,48 +259,6 @@ impl Segment {
             true => Ok(()),
             false => Err(Error::Misuse { what: "a segment stays below 4 GiB" }),
         }
-    }
-
-    fn start(&mut self, kind: ItemKind) -> Result<()> {
-        if self.unfinished.is_some() {
-            return Err(Error::Misuse { what: "an item has begun already" });
-        }
-        if self.items >= ITEMS_MAX {
-            return Err(Error::Misuse { what: "the segment takes no more items" });
-        }
-        self.unfinished = Some(Unfinished { kind, start: self.position(), frame_head: None });
-        Ok(())
-    }
-
-    fn end(&mut self, hash: Hash) -> Result<Extent> {
-        let Some(Unfinished { kind, start, .. }) = self.unfinished else {
-            return Err(Error::Misuse { what: "no item has begun" });
-        };
-        let length = self.position() - start;
-        if length == 0 {
-            return Err(Error::Misuse { what: "an item has at least one byte" });
-        }
-        self.unfinished = None;
-        let item = Item { offset: start, length, kind, hash };
-        item.encode(&mut self.rows);
-        self.items += 1;
-        Ok(item.extent(self.name.id))
-    }
-
-    fn rewind(&mut self) -> Result<()> {
-        let Some(unfinished) = self.unfinished.take() else {
-            return Err(Error::Misuse { what: "no item has begun" });
-        };
-        match &unfinished.frame_head {
-            None => self.buffer.truncate((unfinished.start - self.base) as usize),
-            Some(head) => {
-                self.base = unfinished.frame_start();
-                self.frames.truncate((self.base / FRAME_BYTES) as usize);
-                self.buffer.clear();
-                self.buffer.extend_from_slice(head);
-            }
-        }
-        Ok(())
     }
 
     /// Hands the full buffer to the store and goes on with the other one, which has been written by

@@ -103,18 +103,18 @@ async fn an_aborted_item_leaves_no_trace(setup: Setup) {
     let mut segment = setup.open(2).await;
     let mut items = Vec::new();
     for (bytes, dropped) in kept.into_iter().zip([3, 4 * MIB + 9, MIB, 3 * MIB]) {
-        segment.begin(ItemKind::Piece).await.expect("no item is open");
+        segment.begin(ItemKind::Piece).expect("no item is open");
         for chunk in noise(9, dropped).chunks(100_000) {
             segment.write(chunk).await.expect("room for bytes");
         }
-        segment.abort().await.expect("an open item");
+        segment.abort().expect("an open item");
         items.push(append(&mut segment, ItemKind::Object, bytes).await);
     }
-    segment.begin(ItemKind::Piece).await.expect("no item is open");
-    segment.abort().await.expect("an open item");
-    segment.begin(ItemKind::Piece).await.expect("no item is open");
+    segment.begin(ItemKind::Piece).expect("no item is open");
+    segment.abort().expect("an open item");
+    segment.begin(ItemKind::Piece).expect("no item is open");
     segment.write(&noise(9, 8 * MIB)).await.expect("room for bytes");
-    segment.abort().await.expect("an open item");
+    segment.abort().expect("an open item");
     let record = setup.seal(segment).await;
     assert_eq!((record.length, record.directory), (plain.length, plain.directory));
     setup.assert_sound(&record).await;
@@ -173,7 +173,7 @@ async fn an_unfinished_segment_is_only_a_leftover(setup: Setup) {
     assert_eq!(setup.store.list().await.expect("a list"), []);
 
     let mut unfinished = writer.open().await.expect("a new segment");
-    unfinished.begin(ItemKind::Object).await.expect("no item is open");
+    unfinished.begin(ItemKind::Object).expect("no item is open");
     assert!(matches!(unfinished.seal().await, Err(Error::Misuse { .. })));
     assert_eq!(setup.store.list().await.expect("a list"), []);
 }
@@ -232,13 +232,13 @@ async fn wrong_calls_are_refused(setup: Setup) {
     let mut segment = setup.open(1).await;
     misuse(segment.append(ItemKind::Object, b"", hash).await.err());
     misuse(segment.write(b"x").await.err());
-    misuse(segment.finish(hash).await.err());
-    misuse(segment.abort().await.err());
-    segment.begin(ItemKind::Object).await.expect("no item is open");
-    misuse(segment.begin(ItemKind::Object).await.err());
+    misuse(segment.finish(hash).err());
+    misuse(segment.abort().err());
+    segment.begin(ItemKind::Object).expect("no item is open");
+    misuse(segment.begin(ItemKind::Object).err());
     misuse(segment.append(ItemKind::Object, b"x", hash).await.err());
-    misuse(segment.finish(hash).await.err());
-    segment.abort().await.expect("an open item");
+    misuse(segment.finish(hash).err());
+    segment.abort().expect("an open item");
     assert!(segment.is_empty() && !segment.is_full());
 
     let item = append(&mut segment, ItemKind::Object, noise(1, 10)).await;

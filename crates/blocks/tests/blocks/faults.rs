@@ -152,9 +152,9 @@ async fn two_aligned_buffers_carry_a_segment() {
     for seed in 0..40 {
         let size = 300_000 + 7 * seed as usize;
         append(&mut segment, ItemKind::Object, noise(seed, size)).await;
-        segment.begin(ItemKind::Object).await.expect("no item is open");
+        segment.begin(ItemKind::Object).expect("no item is open");
         segment.write(&noise(seed, 2 * size)).await.expect("room for bytes");
-        segment.abort().await.expect("an open item");
+        segment.abort().expect("an open item");
     }
     setup.seal(segment).await;
     let mut buffers = buffers.lock().expect("no test panics with it").clone();
@@ -177,7 +177,7 @@ async fn an_append_given_up_halfway_can_be_aborted() {
     assert!(given_up.is_err(), "one buffer is being written, the other is full");
     assert!(segment.len() <= 2 * MIB as u64, "no third buffer");
     gate.add_permits(100);
-    segment.abort().await.expect("the item given up is still open");
+    segment.abort().expect("the item given up is still open");
     let second = append(&mut segment, ItemKind::Object, noise(3, 3 * MIB)).await;
     let record = setup.seal(segment).await;
     setup.assert_sound(&record).await;

@@ -122,11 +122,11 @@ pub(crate) async fn append(segment: &mut Segment, kind: ItemKind, bytes: Bytes) 
 /// Streams `bytes` in chunks of `chunk` bytes.
 pub(crate) async fn stream(segment: &mut Segment, bytes: Bytes, chunk: usize) -> Stored {
     let kind = ItemKind::Object;
-    segment.begin(kind).await.expect("no item is open");
+    segment.begin(kind).expect("no item is open");
     for chunk in bytes.chunks(chunk) {
         segment.write(chunk).await.expect("room for bytes");
     }
     let hash = Hash::of(&bytes);
-    let extent = segment.finish(hash).await.expect("an item");
+    let extent = segment.finish(hash).expect("an item");
     Stored { extent, kind, hash, bytes }
 }

@@ -31,9 +31,9 @@ async fn write(setup: &Setup) -> (model::SegmentRecord, Vec<Stored>) {
     let mut items = Vec::new();
     for (kind, _, bytes) in ITEMS {
         items.push(append(&mut segment, kind, Bytes::from_static(bytes)).await);
-        segment.begin(ItemKind::Object).await.expect("no item is open");
+        segment.begin(ItemKind::Object).expect("no item is open");
         segment.write(b"dropped").await.expect("room for bytes");
-        segment.abort().await.expect("an open item");
+        segment.abort().expect("an open item");
     }
     (setup.seal(segment).await, items)
 }

@@ -36,9 +36,9 @@ async fn run(steps: &[Step]) {
             Step::Append(size) => append(&mut segment, ItemKind::Object, noise(size)).await,
             Step::Stream { size, chunk } => stream(&mut segment, noise(size), chunk).await,
             Step::Abort { size } => {
-                segment.begin(ItemKind::Run).await.expect("no item is open");
+                segment.begin(ItemKind::Run).expect("no item is open");
                 segment.write(&noise(size)).await.expect("room for bytes");
-                segment.abort().await.expect("an open item");
+                segment.abort().expect("an open item");
                 continue;
             }
         };

@@ -102,7 +102,7 @@ pub(super) async fn piece(
     let kind = if range.is_some() { ItemKind::Piece } else { ItemKind::Object };
     loop {
         let opened = job.source.open(listed, range.clone()).await?;
-        segment.begin(kind).await?;
+        segment.begin(kind)?;
         // A checksum of the whole object says nothing about a range of it.
         let verify = job.engine.parts.imports.verify;
         let verifier = range.is_none().then(|| Verifier::new(verify, &opened.meta, listed.size));
@@ -110,7 +110,7 @@ pub(super) async fn piece(
         match stream(opened, hasher, verifier, segment).await? {
             Ok(done) => return Ok(done),
             Err(error) => {
-                segment.abort().await?;
+                segment.abort()?;
                 patience.again_or(error).await?;
             }
         }
@@ -144,7 +144,7 @@ async fn stream(
         return Ok(Err(error.into()));
     }
     let hash = hasher.finish();
-    let extent = segment.finish(hash).await?;
+    let extent = segment.finish(hash)?;
     Ok(Ok((Piece { extent, hash }, meta)))
 }
 
