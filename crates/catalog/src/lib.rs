@@ -108,11 +108,11 @@ pub struct Finish {
     pub commit_id: Option<CommitId>,
     /// Segments of the new pages.
     pub segments: Vec<SegmentRecord>,
-    /// Final counts.
+    /// Objects in place, carried ones included.
     pub objects_imported: u64,
-    /// Final counts.
+    /// Objects that were listed and had vanished.
     pub objects_missing: u64,
-    /// Final counts.
+    /// Sum of the sizes of the objects in place.
     pub bytes_imported: u64,
 }
 
@@ -277,8 +277,7 @@ pub trait Catalog: Send + Sync + 'static {
     ) -> Result<Vec<Commit>>;
     /// Where a segment is stored.
     async fn segment(&self, id: SegmentId) -> Result<Option<SegmentRecord>>;
-    /// All segments by (writer, number), after `after`, at most `limit`: for the checker and the
-    /// sweeper.
+    /// All segments by (writer, number), after `after`, at most `limit`: for the checker.
     async fn segments(&self, after: Option<SegmentId>, limit: usize) -> Result<Vec<SegmentRecord>>;
     /// All repositories by id, deleted ones too: for the checker.
     async fn all_repositories(&self) -> Result<Vec<Repository>>;
