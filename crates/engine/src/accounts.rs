@@ -5,7 +5,7 @@ use model::{ApiKey, ApiKeyId, NewApiKey, Organization, Secret, User, UserId};
 
 use crate::login::Account;
 use crate::names::{check_description, check_label, check_name, check_username};
-use crate::{Engine, Error, Kind, Principal, Result, login, token};
+use crate::{Engine, Error, Principal, Result, login, token};
 
 /// The user that the first start makes.
 const ADMIN: &str = "admin";
@@ -66,12 +66,7 @@ impl Engine {
             Credential::Token(token) => self.user_by_token(token).await?,
             Credential::Basic { login, password } => self.user_by_password(login, password).await?,
         };
-        let unauthenticated = || {
-            let message = "no valid credential: give an API key as Authorization: Bearer KEY, or \
-                           user and password as Basic";
-            Error::new(Kind::Unauthenticated, "UNAUTHORIZED", message)
-        };
-        Ok(Principal { user: user.ok_or_else(unauthenticated)? })
+        Ok(Principal { user: user.ok_or_else(Error::unauthenticated)? })
     }
 
     async fn user_by_token(&self, token: &Secret) -> Result<Option<User>> {

@@ -70,6 +70,13 @@ impl Error {
         Self::new(Kind::Invalid, "BAD_REQUEST", message)
     }
 
+    /// No valid credential.
+    pub fn unauthenticated() -> Self {
+        let message = "no valid credential: give an API key as Authorization: Bearer KEY, or user \
+                       and password as Basic";
+        Self::new(Kind::Unauthenticated, "UNAUTHORIZED", message)
+    }
+
     /// `what` is not there.
     pub fn not_found(what: &str) -> Self {
         Self::new(Kind::NotFound, "NOT_FOUND", format!("{what} not found"))

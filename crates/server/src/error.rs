@@ -54,8 +54,7 @@ impl Error {
 
     /// No valid credential.
     pub(crate) fn unauthenticated() -> Self {
-        let message = "a valid API key (Authorization: Bearer) or username and password is needed";
-        Self::Engine(engine::Error::new(Kind::Unauthenticated, "UNAUTHORIZED", message))
+        Self::Engine(engine::Error::unauthenticated())
     }
 
     /// A handler panicked.

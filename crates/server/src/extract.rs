@@ -15,6 +15,7 @@ use http::request::Parts;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use model::IdError;
 use model::limits::BODY_BYTES_MAX;
+use percent_encoding::percent_decode_str;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
@@ -28,7 +29,8 @@ const REASON_CHARS_MAX: usize = 200;
 /// A JSON object of up to 1 MiB as the body. A missing content type is taken as JSON.
 pub(crate) struct Json<T>(pub(crate) T);
 
-/// The query string, decoded as a form. Unknown keys are ignored.
+/// The query string, decoded as a form. Unknown keys are ignored; bytes that are not UTF-8 are
+/// refused, since their replacement characters would name another path.
 pub(crate) struct Query<T>(pub(crate) T);
 
 /// The arguments in the path. What cannot be decoded names nothing: 404.
@@ -49,6 +51,10 @@ impl<S: Sync, T: DeserializeOwned> FromRequestParts<S> for Query<T> {
     type Rejection = Error;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self> {
+        let query = parts.uri.query().unwrap_or_default();
+        if percent_decode_str(query).decode_utf8().is_err() {
+            return Err(Error::invalid("query string: must be UTF-8"));
+        }
         match axum::extract::Query::try_from_uri(&parts.uri) {
             Ok(query) => Ok(Self(query.0)),
             Err(rejection) => {

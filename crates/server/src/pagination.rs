@@ -16,7 +16,7 @@ pub(crate) struct PageQuery {
     /// The `next_offset` of the page before.
     after: Option<String>,
     /// Rows wanted; more than 1000 are 1000.
-    #[param(value_type = Option<u32>, minimum = 1, default = 100)]
+    #[param(value_type = Option<u64>, minimum = 1, default = 100)]
     amount: Option<String>,
 }
 

@@ -29,7 +29,7 @@ pub(crate) struct LogParameters {
     /// The `next_offset` of the page before.
     after: Option<String>,
     /// Rows wanted; more than 1000 are 1000.
-    #[param(value_type = Option<u32>, minimum = 1, default = 100)]
+    #[param(value_type = Option<u64>, minimum = 1, default = 100)]
     amount: Option<String>,
 }
 
@@ -49,7 +49,7 @@ pub(crate) struct DiffParameters {
     /// The `next_offset` of the page before.
     after: Option<String>,
     /// Rows wanted; more than 1000 are 1000.
-    #[param(value_type = Option<u32>, minimum = 1, default = 1000)]
+    #[param(value_type = Option<u64>, minimum = 1, default = 1000)]
     amount: Option<String>,
     /// Sessions are not in this version.
     session_id: Option<String>,

@@ -49,7 +49,7 @@ pub(crate) struct ListQuery {
     /// The `next_offset` of the page before.
     after: Option<String>,
     /// Rows wanted; more than 1000 are 1000.
-    #[param(value_type = Option<u32>, minimum = 1, default = 100)]
+    #[param(value_type = Option<u64>, minimum = 1, default = 100)]
     amount: Option<String>,
     /// A commit id, or the unambiguous start of one (8 digits or more); the latest if left out.
     #[serde(rename = "ref")]
@@ -63,8 +63,8 @@ pub(crate) struct ListQuery {
     get, path = "/organizations/{organization}/repositories/{repository}/object",
     operation_id = "getObject", tag = "objects", params(ObjectQuery),
     responses(
-        (status = 200, description = "The object", content_type = "application/octet-stream"),
-        (status = 206, description = "The range", content_type = "application/octet-stream"),
+        (status = 200, description = "The object, in its own type", content_type = "*/*"),
+        (status = 206, description = "The range, likewise", content_type = "*/*"),
         (status = 304, description = "The client has it"),
         (status = 400), (status = 404), (status = 410), (status = 416),
     ),

@@ -20,8 +20,7 @@ pub(crate) struct Organization {
 pub(crate) struct CreateOrganization {
     #[schema(pattern = "^[a-z0-9][a-z0-9-]{1,62}$")]
     pub(crate) name: String,
-    /// 1 to 255 bytes, no control characters.
-    #[schema(min_length = 1)]
+    /// Up to 255 bytes, no control characters; the name if empty.
     pub(crate) display_name: String,
 }
 

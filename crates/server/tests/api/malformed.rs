@@ -46,6 +46,16 @@ async fn unknown_paths_are_404_in_the_envelope() {
 }
 
 #[tokio::test]
+async fn a_query_that_is_not_utf8_names_no_other_path() {
+    let world = World::imported(Objects::from([("\u{fffd}", "bytes")])).await;
+    world.get(&format!("{REPO}/object?path=%EF%BF%BD")).await.is(200);
+    for query in ["object?path=%FF", "objects?prefix=%FF", "objects?amount=1&after=%C3%28"] {
+        let message = world.get(&format!("{REPO}/{query}")).await.refused(400);
+        assert_eq!(message, "query string: must be UTF-8", "{query}");
+    }
+}
+
+#[tokio::test]
 async fn wrong_methods_are_405_with_what_is_allowed() {
     let world = World::new(Objects::new()).await;
     for (method, path, allowed) in [
