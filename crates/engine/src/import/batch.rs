@@ -153,7 +153,8 @@ async fn record(
     Ok(run)
 }
 
-async fn write_run(
+/// Appends the run of `entries`, whose paths ascend strictly.
+pub(super) async fn write_run(
     segment: &mut Segment,
     entries: &[(ObjectPath, Entry)],
     number: u32,

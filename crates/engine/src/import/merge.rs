@@ -71,10 +71,10 @@ impl<'a> Merge<'a> {
         self.open_due().await?;
         let Some(Reverse(first)) = self.open.pop() else { return Ok(None) };
         let Open { path, number, entry, rest } = first;
-        self.reopen(rest, number)?;
+        self.keep_open(rest, number)?;
         while self.open.peek().is_some_and(|Reverse(other)| other.path == path) {
             if let Some(Reverse(older)) = self.open.pop() {
-                self.reopen(older.rest, older.number)?;
+                self.keep_open(older.rest, older.number)?;
             }
         }
         Ok(Some(Edit { path, entry: Some(entry) }))
@@ -90,15 +90,80 @@ impl<'a> Merge<'a> {
             let bytes = self.blocks.read(run.extent, None).await?;
             let (reader, number) = (RunReader::new(bytes)?, Reverse(run.number));
             self.waiting.pop_front();
-            self.reopen(reader, number)?;
+            self.keep_open(reader, number)?;
         }
         Ok(())
     }
 
-    fn reopen(&mut self, mut rest: RunReader, number: Reverse<u32>) -> Result<(), Error> {
+    /// Keeps a run open at its next entry; after its last one it is dropped.
+    fn keep_open(&mut self, mut rest: RunReader, number: Reverse<u32>) -> Result<(), Error> {
         if let Some((path, entry)) = rest.next().transpose()? {
             self.open.push(Reverse(Open { path, number, entry, rest }));
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::{BTreeMap, HashMap};
+    use std::sync::{Arc, Mutex};
+
+    use async_trait::async_trait;
+    use blocks::{Locate, Memory};
+    use futures_util::TryStreamExt;
+    use model::{Content, Hash, RepositoryId, SegmentId, SegmentRecord, Timestamp, WriterId};
+
+    use super::*;
+    use crate::import::batch::write_run;
+
+    #[derive(Default)]
+    struct Table(Mutex<HashMap<SegmentId, SegmentRecord>>);
+
+    #[async_trait]
+    impl Locate for Table {
+        async fn locate(&self, id: SegmentId) -> blocks::Result<Option<SegmentRecord>> {
+            Ok(self.0.lock().expect("nobody panicked").get(&id).cloned())
+        }
+    }
+
+    /// An entry whose size tells its run.
+    fn entry(path: &str, run: u32) -> (ObjectPath, Entry) {
+        let entry = Entry {
+            size: run.into(),
+            hash: Hash::of(b""),
+            content_type: "text/plain".into(),
+            last_modified: Timestamp::default(),
+            metadata: BTreeMap::new(),
+            source: None,
+            content: Content::Pieces(Vec::new()),
+        };
+        (ObjectPath::new(path).expect("a path"), entry)
+    }
+
+    #[tokio::test]
+    async fn paths_ascend_and_the_later_run_wins() {
+        let table = Arc::new(Table::default());
+        let blocks = Blocks::new(Arc::new(Memory::new()), table.clone());
+        let writer = blocks.writer(RepositoryId(uuid::Uuid::nil()), WriterId(1));
+        let contents: [&[&str]; 5] = [&["a", "c", "e"], &["b", "c"], &["c", "f"], &["x"], &["e"]];
+        let mut runs = Vec::new();
+        for (number, paths) in (0..).zip(contents) {
+            let entries: Vec<_> = paths.iter().map(|path| entry(path, number)).collect();
+            let mut segment = writer.open().await.expect("a segment");
+            runs.push(write_run(&mut segment, &entries, number).await.expect("a run"));
+            let record = segment.seal().await.expect("sealed");
+            table.0.lock().expect("nobody panicked").insert(record.id, record);
+        }
+        let expected = [("a", 0), ("b", 1), ("c", 2), ("e", 4), ("f", 2), ("x", 3)];
+        for _ in 0..runs.len() {
+            runs.rotate_left(1);
+            let edits: Vec<Edit> =
+                super::entries(&blocks, &runs).try_collect().await.expect("read");
+            let merged = edits.iter().map(|edit| {
+                (edit.path.as_str(), edit.entry.as_ref().expect("an import deletes nothing").size)
+            });
+            assert_eq!(merged.collect::<Vec<_>>(), expected);
+        }
     }
 }
