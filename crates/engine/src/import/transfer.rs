@@ -282,19 +282,17 @@ impl<'a> Transfer<'a> {
         }
         moving.meta.get_or_insert(held.meta);
         moving.pieces.insert(held.number, held.piece);
-        let complete = moving.is_complete();
-        let md5 = moving.whole_md5(self.job.engine.parts.imports.verify);
         self.job.reach("import.piece_durable");
-        match (complete, md5) {
-            (false, _) => {}
-            (true, None) => self.complete(&held.target).await?,
-            (true, Some(md5)) => {
-                let pieces = moving.pieces.values().copied().collect();
-                let job = Arc::clone(self.job);
-                self.stores_in_flight += 1;
-                self.flights.spawn(flight::verify(job, held.target, held.version, pieces, md5));
-            }
+        if !moving.is_complete() {
+            return Ok(());
         }
+        let Some(md5) = moving.whole_md5(self.job.engine.parts.imports.verify) else {
+            return self.complete(&held.target).await;
+        };
+        let pieces = moving.pieces.values().copied().collect();
+        let job = Arc::clone(self.job);
+        self.stores_in_flight += 1;
+        self.flights.spawn(flight::verify(job, held.target, held.version, pieces, md5));
         Ok(())
     }
 
