@@ -49,8 +49,10 @@ impl Engine {
         let import = Import::new(JobId(self.entropy().uuid()), spec, now);
         let since = now.plus_ms(-limits::IDEMPOTENCY_HOURS * 3_600_000);
         let key = idempotency_key.map(|key| (key, since));
-        if key.is_some_and(|(key, _)| key.is_empty() || key.len() > limits::NAME_BYTES_MAX) {
-            return Err(Error::invalid("Idempotency-Key: must have 1 to 255 bytes"));
+        let bytes_max = limits::NAME_BYTES_MAX;
+        if key.is_some_and(|(key, _)| key.is_empty() || key.len() > bytes_max) {
+            let message = format!("Idempotency-Key: must have 1 to {bytes_max} bytes");
+            return Err(Error::invalid(message));
         }
         let job = self.catalog().create_import(&import, key).await?;
         if job != import.id {
