@@ -87,7 +87,7 @@ struct CommitLocks([tokio::sync::Mutex<()>; 32]);
 impl Engine {
     /// Puts the parts together; starts nothing.
     pub fn new(parts: Parts) -> Self {
-        let tree = Tree::with_cache_bytes(parts.blocks.clone(), parts.page_cache_bytes);
+        let tree = Tree::new(parts.blocks.clone(), parts.page_cache_bytes);
         let doorkeeper = Arc::new(login::Doorkeeper::new());
         let probes = Arc::new(tokio::sync::Semaphore::new(connectors::PROBES_MAX));
         let work = Arc::new(tokio::sync::Notify::new());

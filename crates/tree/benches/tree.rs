@@ -23,6 +23,8 @@ const ENTRIES: u32 = 1_000_000;
 const CHANGES: u32 = 100;
 /// Rows of a listing page.
 const ROWS: usize = 1_000;
+/// Bytes of pages that the tree keeps.
+const CACHE_BYTES: u64 = 32 << 20;
 /// Times each small thing is measured; the median counts.
 const ROUNDS: usize = 9;
 
@@ -146,7 +148,7 @@ impl Bench {
 
     /// A tree with empty caches.
     fn tree(&self) -> Tree {
-        Tree::new(self.blocks.clone())
+        Tree::new(self.blocks.clone(), CACHE_BYTES)
     }
 
     async fn apply(

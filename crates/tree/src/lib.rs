@@ -46,8 +46,6 @@ pub use verify::{Damage, Finding, Verify};
 
 use page::{Page, Reference};
 
-/// Bytes of decoded pages that [`Tree::new`] keeps in memory.
-pub const CACHE_BYTES_DEFAULT: u64 = 32 << 20;
 /// What a page takes, about: how many the cache prepares for.
 const PAGE_BYTES_TYPICAL: u64 = 16 << 10;
 
@@ -68,13 +66,8 @@ impl Weighter<Extent, Arc<Page>> for PageWeight {
 }
 
 impl Tree {
-    /// A tree over `blocks` with a cache of [`CACHE_BYTES_DEFAULT`].
-    pub fn new(blocks: Blocks) -> Self {
-        Self::with_cache_bytes(blocks, CACHE_BYTES_DEFAULT)
-    }
-
     /// A tree over `blocks` that keeps up to `cache_bytes` of decoded pages in memory.
-    pub fn with_cache_bytes(blocks: Blocks, cache_bytes: u64) -> Self {
+    pub fn new(blocks: Blocks, cache_bytes: u64) -> Self {
         let pages = (cache_bytes / PAGE_BYTES_TYPICAL) as usize;
         let cache = Cache::with_weighter(pages, cache_bytes, PageWeight);
         Self { blocks, cache: Arc::new(cache) }

@@ -169,7 +169,7 @@ impl World {
         };
         let edits = staged.into_iter().map(|(path, entry)| Ok(Edit { path, entry }));
         let edits = futures_util::stream::iter(edits.collect::<Vec<tree::Result<Edit>>>());
-        let applied = Tree::new(self.blocks.clone()).apply(&base, edits, writer).await;
+        let applied = Tree::new(self.blocks.clone(), 1 << 20).apply(&base, edits, writer).await;
         let applied = applied.expect("a new tree");
         segments.extend(applied.segments);
         let mut commit = Commit {

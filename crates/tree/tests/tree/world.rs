@@ -16,6 +16,9 @@ use uuid::Uuid;
 
 pub(crate) type Map = BTreeMap<String, Entry>;
 
+/// Bytes of pages that a tree keeps: more than any test has.
+const CACHE_BYTES: u64 = 32 << 20;
+
 /// The catalog's table of segments.
 #[derive(Default)]
 pub(crate) struct Table(Mutex<HashMap<SegmentId, SegmentRecord>>);
@@ -40,12 +43,12 @@ impl World {
         let (store, table) = (Memory::new(), Arc::new(Table::default()));
         let blocks = Blocks::new(Arc::new(store.clone()), table.clone());
         let writer = blocks.writer(RepositoryId(Uuid::nil()), WriterId(1));
-        Self { tree: Tree::new(blocks.clone()), store, blocks, writer, table }
+        Self { tree: Tree::new(blocks.clone(), CACHE_BYTES), store, blocks, writer, table }
     }
 
     /// A tree on the same bytes without anything cached.
     pub(crate) fn fresh_tree(&self) -> Tree {
-        Tree::new(Blocks::new(Arc::new(self.store.clone()), self.table.clone()))
+        Tree::new(Blocks::new(Arc::new(self.store.clone()), self.table.clone()), CACHE_BYTES)
     }
 
     pub(crate) fn register(&self, segments: &[SegmentRecord]) {
