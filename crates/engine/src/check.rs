@@ -194,7 +194,9 @@ impl Check<'_> {
     /// The history of a repository, newest first.
     async fn repository(&mut self, repository: &Repository) -> Result<()> {
         let mut next = repository.head;
-        while let Some(from) = next {
+        // Damaged rows can make a commit its own ancestor; that their ids are wrong is found too.
+        let mut seen = HashSet::new();
+        while let Some(from) = next.filter(|from| seen.insert(*from)) {
             let batch = self.engine.catalog().log(repository.id, from, BATCH).await;
             let Some(batch) = self.or_damage(batch, Some(repository.id))? else { return Ok(()) };
             if batch.is_empty() {
