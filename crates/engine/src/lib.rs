@@ -1,8 +1,8 @@
 //! What may be done: the use cases, and the only room where blocks, tree, catalog and sources meet.
 //!
-//! Every verb takes who asks first and decides access itself ([`access`]), so no caller can forget
-//! to. Verbs are grouped by resource, one file each; the heart is the life of an import, in
-//! [`import`].
+//! Every verb of a user takes who asks first and decides access itself ([`access`]), so no caller
+//! can forget to; what the operator runs (bootstrap, check, sweep, digest) has no principal. Verbs
+//! are grouped by resource, one file each; the heart is the life of an import, in [`import`].
 
 mod access;
 mod accounts;

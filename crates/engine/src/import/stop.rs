@@ -32,13 +32,9 @@ impl Stop {
         self.token.cancel();
     }
 
-    /// The reason, once there is one.
-    pub(super) fn reason(&self) -> Option<&Reason> {
-        self.reason.get()
-    }
-
     /// Waits for a reason.
-    pub(super) async fn requested(&self) {
+    pub(super) async fn requested(&self) -> Reason {
         self.token.cancelled().await;
+        self.reason.get().expect("it is set before the token is cancelled").clone()
     }
 }

@@ -115,9 +115,7 @@ impl<'a> Transfer<'a> {
             let room = self.queue.is_empty() && !self.planned_all;
             tokio::select! {
                 biased;
-                () = stop.requested() => {
-                    return Err(End::Stopped(stop.reason().cloned().unwrap_or(Reason::Shutdown)));
-                }
+                reason = stop.requested() => return Err(End::Stopped(reason)),
                 Some(landing) = self.flights.join_next() => self.land(landing).await?,
                 next = planned.recv(), if room => self.take_on(next)?,
                 _ = tick.tick() => self.seal_due_lanes(),
