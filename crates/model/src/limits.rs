@@ -36,6 +36,8 @@ pub const TRANSFERS_DEFAULT: usize = 10;
 pub const TRANSFERS_MAX: usize = 256;
 /// Imports of one organization that have not ended.
 pub const OPEN_IMPORTS_MAX: u64 = 1_000;
+/// Imports that run side by side on one node, unless configured.
+pub const JOBS_DEFAULT: usize = 4;
 /// Times one GET is tried.
 pub const TRANSFER_ATTEMPTS_MAX: u32 = 6;
 /// Times an object that changes while it is read is read again.
@@ -48,6 +50,8 @@ pub const LEASE_MS: i64 = 30_000;
 pub const HEARTBEAT_MS: u64 = 1_000;
 /// Entries of one run.
 pub const RUN_ENTRIES_MAX: usize = 8_192;
+/// A run is closed when the texts of its entries (paths, metadata, provenance) have this many bytes.
+pub const RUN_TEXT_BYTES: usize = 8 << 20;
 /// A run is closed this long after its first entry, full or not.
 pub const RUN_AGE_MAX_MS: u64 = 1_000;
 /// Vanished objects that a job names.

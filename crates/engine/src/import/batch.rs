@@ -23,6 +23,8 @@ pub(super) const AGE_MAX: Duration = Duration::from_millis(limits::RUN_AGE_MAX_M
 pub(super) struct Batch {
     segment: Option<Segment>,
     entries: Vec<(ObjectPath, Entry)>,
+    /// Bytes of the entries' texts.
+    text_bytes: usize,
     /// Sealed segments that no checkpoint knows yet.
     records: Vec<SegmentRecord>,
     since: Option<Instant>,
@@ -48,6 +50,7 @@ impl Batch {
     /// Adds an entry whose bytes are in this batch or durable.
     pub(super) fn add(&mut self, path: ObjectPath, entry: Entry) {
         self.touch();
+        self.text_bytes += text_bytes(&path, &entry);
         self.entries.push((path, entry));
     }
 
@@ -65,6 +68,7 @@ impl Batch {
     /// Whether the batch should become durable now.
     pub(super) fn is_due(&self) -> bool {
         self.entries.len() >= limits::RUN_ENTRIES_MAX
+            || self.text_bytes >= limits::RUN_TEXT_BYTES
             || self.segment.as_ref().is_some_and(Segment::is_full)
             || self.since.is_some_and(|since| since.elapsed() >= AGE_MAX)
     }
@@ -72,6 +76,13 @@ impl Batch {
     pub(super) fn is_empty(&self) -> bool {
         self.since.is_none()
     }
+}
+
+/// What of an entry has no fixed size.
+fn text_bytes(path: &ObjectPath, entry: &Entry) -> usize {
+    let metadata = entry.metadata.iter().map(|(key, value)| key.len() + value.len());
+    let source = entry.source.as_ref().map_or(0, |source| source.source_path.len());
+    path.as_bytes().len() + entry.content_type.len() + metadata.sum::<usize>() + source
 }
 
 /// A batch and the state of the shard once it is durable.

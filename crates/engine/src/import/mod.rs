@@ -43,7 +43,7 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             transfers_max: limits::TRANSFERS_DEFAULT,
-            jobs_max: 4,
+            jobs_max: limits::JOBS_DEFAULT,
             verify: sources::VerifyMode::Auto,
             owner: "local".to_owned(),
         }

@@ -168,8 +168,10 @@ impl InvalidKeys {
     }
 
     fn end(self) -> End {
+        // The listing ends early once as many are named as are to be.
+        let least = if self.is_full() { "at least " } else { "" };
         End::failed(format!(
-            "{} source keys cannot be object paths; rename them or import another prefix: {}",
+            "{least}{} source keys cannot be object paths; rename them or import another prefix: {}",
             self.count,
             self.named.join(", ")
         ))
