@@ -50,7 +50,7 @@ pub const LEASE_MS: i64 = 30_000;
 pub const HEARTBEAT_MS: u64 = 1_000;
 /// Entries of one run.
 pub const RUN_ENTRIES_MAX: usize = 8_192;
-/// A run is closed when the texts of its entries (paths, metadata, provenance) have this many bytes.
+/// A run is closed when the texts of its entries (paths, metadata, provenance) have so many bytes.
 pub const RUN_TEXT_BYTES: usize = 8 << 20;
 /// A run is closed this long after its first entry, full or not.
 pub const RUN_AGE_MAX_MS: u64 = 1_000;

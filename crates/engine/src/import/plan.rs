@@ -170,10 +170,10 @@ impl InvalidKeys {
     fn end(self) -> End {
         // The listing ends early once as many are named as are to be.
         let least = if self.is_full() { "at least " } else { "" };
+        let (count, named) = (self.count, self.named.join(", "));
         End::failed(format!(
-            "{least}{} source keys cannot be object paths; rename them or import another prefix: {}",
-            self.count,
-            self.named.join(", ")
+            "{least}{count} source keys cannot be object paths; rename them or import another \
+             prefix: {named}"
         ))
     }
 }
