@@ -66,13 +66,20 @@ def disk(tmp_path):
     disk.unmount()
 
 
+@pytest.fixture
+def server(disk: Disk):
+    server = Tilde(disk.place).start()
+    yield server
+    if server.is_running():
+        server.kill()
+
+
 def client_of(server: Tilde) -> tilde.Client:
     return tilde.Client(api_key=server.key, endpoint_url=server.url)
 
 
-def test_acknowledged_work_survives_a_power_cut(disk: Disk, slow, moto: Moto) -> None:
+def test_acknowledged_work_survives_a_power_cut(disk: Disk, server: Tilde, slow, moto: Moto) -> None:
     bucket = moto.bucket(OBJECTS)
-    server = Tilde(disk.place).start()
     team = Team(server, client_of(server))
     connector = team.connector(moto, f"s3://{bucket}/", endpoint=slow(moto.endpoint, 0.02).url)
     completed: dict[str, str] = {}
