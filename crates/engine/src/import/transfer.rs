@@ -4,12 +4,12 @@
 //! cursor moves when an object is dispatched, and a checkpoint names the few dispatched ones that
 //! are in no run yet: so a resumed job lists on from the cursor and reads just those again.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
 use blocks::ItemKind;
-use model::{Content, Entry, Hash, ObjectPath, Piece, Run, ShardState, limits};
+use model::{Content, Entry, Hash, ObjectPath, PendingKey, Piece, Run, ShardState, limits};
 use sources::{Listed, ObjectMeta};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
@@ -67,6 +67,9 @@ struct Transfer<'a> {
     /// What a checkpoint would record now, but for the pending keys.
     state: ShardState,
     pending: Pending,
+    /// What an earlier claim left pending and this one has not taken on yet, by key: the cursor is
+    /// past it, so every checkpoint must go on naming it.
+    left_pending: BTreeMap<Vec<u8>, PendingKey>,
     /// GETs to be made, in key order.
     queue: VecDeque<Unit>,
     flights: JoinSet<Landing>,
@@ -80,12 +83,14 @@ struct Transfer<'a> {
 }
 
 impl<'a> Transfer<'a> {
-    fn new(job: &'a Arc<Job>, checkpointer: &'a Checkpointer, state: ShardState) -> Self {
+    fn new(job: &'a Arc<Job>, checkpointer: &'a Checkpointer, mut state: ShardState) -> Self {
+        let left_pending = std::mem::take(&mut state.pending);
         Self {
             job,
             checkpointer,
-            state: ShardState { pending: Vec::new(), ..state },
+            state,
             pending: Pending::default(),
+            left_pending: left_pending.into_iter().map(|left| (left.key.clone(), left)).collect(),
             queue: VecDeque::new(),
             flights: JoinSet::new(),
             gets_in_flight: 0,
@@ -158,6 +163,7 @@ impl<'a> Transfer<'a> {
     /// The cursor passes `key`: from now on a checkpoint accounts for it. Keys that an earlier
     /// claim left pending lie before the cursor.
     fn passed(&mut self, key: &[u8]) {
+        self.left_pending.remove(key);
         if self.state.cursor.as_deref().is_none_or(|cursor| cursor < key) {
             self.state.cursor = Some(key.to_vec());
         }
@@ -426,7 +432,10 @@ impl<'a> Transfer<'a> {
         if self.batch.is_empty() && !self.planned_all {
             return true;
         }
-        let state = ShardState { pending: self.pending.records(), ..self.state.clone() };
+        let mut pending = self.pending.records();
+        pending.extend(self.left_pending.values().cloned());
+        pending.sort_unstable_by(|left, right| left.key.cmp(&right.key));
+        let state = ShardState { pending, ..self.state.clone() };
         self.checkpointer.hand_over(std::mem::take(&mut self.batch), state).await
     }
 

@@ -131,3 +131,29 @@ async fn a_panic_fails_the_job_at_once_and_a_retry_ends_it() {
         assert_eq!(world.commits().await.len(), 1, "{site}");
     }
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_one_claim_left_pending_survives_the_stop_of_the_next() {
+    let objects: Objects = (0..30).map(|n| (format!("k{n:02}"), vec![n; 900])).collect();
+    let mut world = World::new(objects).await;
+    let gate = Gate::new();
+    world.server.rule(Rule::on(Op::Get, Fault::Hold(gate.clone())).keys(|key| key < "k09"));
+    let id = world.start(world.request()).await;
+    world.server.until(|stats| stats.count(Op::Get) >= 30).await;
+    let principal = world.principal.clone();
+    world.engine.cancel_import(&principal, ORG, REPO, id).await.expect("canceled");
+    assert_eq!(world.ended(id).await.status, JobStatus::Canceled, "with nine on their way");
+    world.server.clear_rules();
+    gate.open();
+    world.server.set(|settings| settings.latency = Duration::from_millis(300));
+    world.restart(ImportSettings { transfers_max: 1, ..ImportSettings::default() }).await;
+    let gets = world.server.stats().count(Op::Get);
+    world.engine.retry_import(&principal, ORG, REPO, id).await.expect("retried");
+    world.server.until(|stats| stats.count(Op::Get) >= gets + 3).await;
+    world.engine.cancel_import(&principal, ORG, REPO, id).await.expect("canceled");
+    assert_eq!(world.ended(id).await.status, JobStatus::Canceled, "with some not taken on yet");
+    world.engine.retry_import(&principal, ORG, REPO, id).await.expect("retried");
+    let job = world.ended(id).await;
+    assert_eq!((job.status, &job.error), (JobStatus::Completed, &None));
+    assert_eq!((job.objects_imported, world.paths().await.len()), (30, 30));
+}
