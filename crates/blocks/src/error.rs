@@ -23,7 +23,7 @@ pub enum Error {
         what: String,
     },
     /// The segment was written by another version of the server.
-    #[error("{file} has format version {version}, this server reads version 1 only")]
+    #[error("{file} has format version {version}, this server reads versions 1 and 2")]
     Version {
         /// The file.
         file: String,

@@ -5,12 +5,14 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use model::limits::FRAME_BYTES;
-use model::{Extent, Hash, RepositoryId, SegmentRecord, WriterId};
+use model::{Extent, Hash, RepositoryId, SegmentId, SegmentRecord, WriterId};
 use quick_cache::Weighter;
 use quick_cache::sync::Cache;
 
-use crate::format::{Directory, HEADER_BYTES, Item, TRAILER_BYTES, Trailer, frame_range};
-use crate::{Error, Locate, Result, Store, Writer};
+use crate::format::{
+    Address, Directory, HEADER_BYTES, Item, TRAILER_BYTES, Trailer, Version, frame_range,
+};
+use crate::{Error, ItemKind, Locate, Name, Result, Store, Writer};
 
 /// Bytes of decoded directories kept.
 const DIRECTORIES_BYTES: u64 = 32 << 20;
@@ -81,20 +83,48 @@ impl Blocks {
             return Err(Error::Misuse { what: "the range is not within the extent" });
         }
         let record = self.locate(extent).await?;
-        let directory = self.directory(&record).await?;
-        let item = find(&record, &directory, extent, expected)?;
+        match self.read_from(&record, extent, expected, range.clone()).await {
+            // The file may have been packed into another one while its name was remembered.
+            Err(Error::Missing { file }) if file == record.file => {
+                self.shared.locate.forget(extent.segment);
+                let fresh = self.locate(extent).await?;
+                match fresh.file == file {
+                    true => Err(Error::Missing { file }),
+                    false => self.read_from(&fresh, extent, expected, range).await,
+                }
+            }
+            other => other,
+        }
+    }
+
+    async fn read_from(
+        &self,
+        record: &SegmentRecord,
+        extent: Extent,
+        expected: Option<Hash>,
+        range: Range<u32>,
+    ) -> Result<Bytes> {
+        let directory = self.directory(record).await?;
+        let item = find(record, &directory, extent, expected)?;
         if range.is_empty() {
             return Ok(Bytes::new());
         }
         let within = item.offset + range.start..item.offset + range.end;
         let bytes = self.read_frames(&record.file, &directory, within).await?;
         let whole = range.len() == item.length as usize;
-        if whole && expected.is_some() && item.kind.hashes_itself() && Hash::of(&bytes) != item.hash
-        {
-            let what = format!("the item at {} does not match its hash", item.offset);
-            return Err(Error::damaged(&record.file, what));
+        if whole && expected.is_some() {
+            check_hash(&record.file, &item, &bytes)?;
         }
         Ok(bytes)
+    }
+
+    /// The items of a segment, in order: those of its own, where its file holds others as well.
+    pub async fn items(&self, record: &SegmentRecord) -> Result<Vec<(Extent, ItemKind)>> {
+        let own = own_segment(record)?;
+        let directory = self.directory(record).await?;
+        check_own(record, own, &directory)?;
+        let items = directory.items_of(own, record.id);
+        Ok(items.map(|item| (item.extent(own), item.kind)).collect())
     }
 
     async fn locate(&self, extent: Extent) -> Result<SegmentRecord> {
@@ -105,13 +135,13 @@ impl Blocks {
         })
     }
 
-    async fn directory(&self, record: &SegmentRecord) -> Result<Arc<Directory>> {
+    pub(crate) async fn directory(&self, record: &SegmentRecord) -> Result<Arc<Directory>> {
         let load = async { load_directory(self.shared.store.as_ref(), record).await.map(Arc::new) };
         self.shared.directories.get_or_insert_async(&record.directory, load).await
     }
 
     /// The bytes `within` the file, cut from the verified frames they lie in.
-    async fn read_frames(
+    pub(crate) async fn read_frames(
         &self,
         file: &str,
         directory: &Directory,
@@ -135,14 +165,16 @@ impl Blocks {
     }
 }
 
-fn find(
+pub(crate) fn find(
     record: &SegmentRecord,
     directory: &Directory,
     extent: Extent,
     expected: Option<Hash>,
 ) -> Result<Item> {
     let Extent { offset, length, .. } = extent;
-    let item = directory.find(offset).filter(|item| item.length == length).ok_or_else(|| {
+    let own = own_segment(record)?;
+    let found = directory.find(own, Address::of(extent)).filter(|item| item.length == length);
+    let item = found.ok_or_else(|| {
         Error::damaged(&record.file, format!("no item of {length} bytes lies at {offset}"))
     })?;
     if expected.is_some_and(|expected| expected != item.hash) {
@@ -150,6 +182,32 @@ fn find(
         return Err(Error::damaged(&record.file, what));
     }
     Ok(item)
+}
+
+/// Compares all bytes of an item with its hash, if that is one of these bytes alone.
+pub(crate) fn check_hash(file: &str, item: &Item, bytes: &[u8]) -> Result<()> {
+    if item.kind.hashes_itself() && Hash::of(bytes) != item.hash {
+        let what = format!("the item at {} does not match its hash", item.offset);
+        return Err(Error::damaged(file, what));
+    }
+    Ok(())
+}
+
+/// The segment that the file of a record is named after: its own, unless it was packed.
+pub(crate) fn own_segment(record: &SegmentRecord) -> Result<SegmentId> {
+    Ok(record.file.parse::<Name>()?.id)
+}
+
+/// Only a packed file holds items of other segments than its own.
+pub(crate) fn check_own(
+    record: &SegmentRecord,
+    own: SegmentId,
+    directory: &Directory,
+) -> Result<()> {
+    match directory.version() == Version::Packed || own == record.id {
+        true => Ok(()),
+        false => Err(Error::damaged(&record.file, "it is the file of another segment")),
+    }
 }
 
 /// Reads a segment's directory from its file and checks it against the record.

@@ -16,7 +16,8 @@ use model::{Extent, Hash, RepositoryId, SegmentId, SegmentRecord, WriterId};
 use tokio::task::JoinHandle;
 
 use crate::format::{
-    DATA_START, Directory, HEADER_BYTES, Item, Trailer, encode_header, frame_checksum,
+    Address, DATA_START, Directory, HEADER_BYTES, Item, Trailer, Version, encode_header,
+    frame_checksum,
 };
 use crate::store::WRITE_ALIGN;
 use crate::{Error, ITEMS_MAX, ItemKind, Name, Result, Sink, Store};
@@ -43,6 +44,15 @@ impl Writer {
 
     /// Opens the next segment.
     pub async fn open(&self) -> Result<Segment> {
+        self.open_as(Version::Plain).await
+    }
+
+    /// The repository whose segments it writes.
+    pub(crate) fn repository(&self) -> RepositoryId {
+        self.repository
+    }
+
+    pub(crate) async fn open_as(&self, version: Version) -> Result<Segment> {
         let next = |number: u32| number.checked_add(1);
         let number = self.next.fetch_update(Ordering::Relaxed, Ordering::Relaxed, next);
         let number =
@@ -50,7 +60,7 @@ impl Writer {
         let id = SegmentId { writer: self.id, number };
         let name = Name { repository: self.repository, id };
         let sink = self.store.create(&name.to_string()).await?;
-        Ok(Segment::new(name, sink))
+        Ok(Segment::new(name, version, sink))
     }
 }
 
@@ -60,6 +70,7 @@ type Writing = JoinHandle<(Box<dyn Sink>, Result<()>)>;
 /// An open segment.
 pub struct Segment {
     name: Name,
+    version: Version,
     /// `None` while `writing` has it, and for good once the segment is lost.
     sink: Option<Box<dyn Sink>>,
     writing: Option<Writing>,
@@ -89,6 +100,8 @@ fn new_buffer() -> BytesMut {
 /// A streamed item that has begun.
 struct Unfinished {
     kind: ItemKind,
+    /// Its address, in a packed segment.
+    moved: Option<Address>,
     start: u32,
     /// Once the buffer with its start has been written: the bytes of its first frame that are not
     /// its own. An abort goes on from there.
@@ -102,11 +115,12 @@ impl Unfinished {
 }
 
 impl Segment {
-    fn new(name: Name, sink: Box<dyn Sink>) -> Self {
+    fn new(name: Name, version: Version, sink: Box<dyn Sink>) -> Self {
         let mut buffer = new_buffer();
-        buffer.extend_from_slice(&encode_header(&name));
+        buffer.extend_from_slice(&encode_header(&name, version));
         Self {
             name,
+            version,
             sink: Some(sink),
             writing: None,
             written: None,
@@ -148,7 +162,18 @@ impl Segment {
     /// Writes a whole item. `hash` is what [`ItemKind`] says of its kind; it is recorded, not
     /// checked.
     pub async fn append(&mut self, kind: ItemKind, bytes: &[u8], hash: Hash) -> Result<Extent> {
-        self.begin(kind)?;
+        self.append_from(None, kind, bytes, hash).await
+    }
+
+    /// As [`Segment::append`]; in a packed segment with the address that the item has.
+    pub(crate) async fn append_from(
+        &mut self,
+        moved: Option<Address>,
+        kind: ItemKind,
+        bytes: &[u8],
+        hash: Hash,
+    ) -> Result<Extent> {
+        self.begin_from(moved, kind)?;
         let written = self.write(bytes).await.and_then(|()| self.finish(hash));
         if written.is_err() {
             self.abort()?;
@@ -158,13 +183,18 @@ impl Segment {
 
     /// Begins a streamed item. One at a time.
     pub fn begin(&mut self, kind: ItemKind) -> Result<()> {
+        self.begin_from(None, kind)
+    }
+
+    fn begin_from(&mut self, moved: Option<Address>, kind: ItemKind) -> Result<()> {
         if self.unfinished.is_some() {
             return Err(Error::Misuse { what: "an item has begun already" });
         }
         if self.items >= ITEMS_MAX {
             return Err(Error::Misuse { what: "the segment takes no more items" });
         }
-        self.unfinished = Some(Unfinished { kind, start: self.position(), frame_head: None });
+        let start = self.position();
+        self.unfinished = Some(Unfinished { kind, moved, start, frame_head: None });
         Ok(())
     }
 
@@ -188,7 +218,7 @@ impl Segment {
     /// Ends the item that has begun. `hash` is what [`ItemKind`] says of its kind; it is recorded,
     /// not checked.
     pub fn finish(&mut self, hash: Hash) -> Result<Extent> {
-        let Some(Unfinished { kind, start, .. }) = self.unfinished else {
+        let Some(Unfinished { kind, moved, start, .. }) = self.unfinished else {
             return Err(Error::Misuse { what: "no item has begun" });
         };
         let length = self.position() - start;
@@ -196,7 +226,7 @@ impl Segment {
             return Err(Error::Misuse { what: "an item has at least one byte" });
         }
         self.unfinished = None;
-        let item = Item { offset: start, length, kind, hash };
+        let item = Item { moved, offset: start, length, kind, hash };
         item.encode(&mut self.rows);
         self.items += 1;
         Ok(item.extent(self.name.id))
@@ -231,7 +261,8 @@ impl Segment {
         self.close_frames();
         let directory = Directory::encode(&self.frames, &self.rows);
         let hash = Hash::of(&directory);
-        let trailer = Trailer { position, items: self.items, directory: hash };
+        let (version, items) = (self.version, self.items);
+        let trailer = Trailer { version, position, items, directory: hash };
         self.buffer.extend_from_slice(&directory);
         self.buffer.extend_from_slice(&trailer.encode());
         let length = u64::from(self.base) + self.buffer.len() as u64;

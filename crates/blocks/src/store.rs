@@ -63,4 +63,9 @@ pub struct StoredFile {
 pub trait Locate: Send + Sync + 'static {
     /// The record of a sealed segment; `None` when there is no such segment.
     async fn locate(&self, id: SegmentId) -> Result<Option<SegmentRecord>>;
+
+    /// Forgets what it remembers of a segment, because the file it named is gone: the segment may
+    /// have been packed into another one. The next [`Locate::locate`] asks afresh. Nothing to do
+    /// for whoever always does.
+    fn forget(&self, _id: SegmentId) {}
 }

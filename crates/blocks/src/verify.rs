@@ -4,10 +4,10 @@ use std::ops::Range;
 
 use bytes::Bytes;
 use model::limits::FRAME_BYTES;
-use model::{Extent, Hash, SegmentRecord};
+use model::{Extent, Hash, SegmentId, SegmentRecord};
 
 use crate::format::{Directory, HEADER_BYTES, Item, check_header, frame_count, frame_range};
-use crate::read::load_directory;
+use crate::read::{check_own, load_directory, own_segment};
 use crate::{Blocks, Error, ItemKind, Result, Store};
 
 /// Bytes read at a time: a whole number of frames.
@@ -24,21 +24,23 @@ pub struct Damage {
     /// Nothing in the segment can be read; `items` is then empty, because nothing says what they
     /// were.
     pub whole: bool,
-    /// The items that cannot be read, whole or in part. None, if the damage lies outside of all.
+    /// The items that cannot be read, whole or in part, by their addresses; in a packed file those
+    /// of other segments too. None, if the damage lies outside of all.
     pub items: Vec<(Extent, ItemKind)>,
 }
 
 impl Blocks {
     /// Reads the whole file of a segment, past all caches, and checks every byte: header, trailer,
     /// directory, the checksum of every frame, the hash of every item but pieces. Empty when the
-    /// segment is sound.
+    /// segment is sound. A packed file needs to be checked with one of its segments only.
     ///
     /// # Errors
     /// [`Error::Io`] and [`Error::Version`], when it could not be checked.
     pub async fn verify(&self, record: &SegmentRecord) -> Result<Vec<Damage>> {
         let store = self.store().as_ref();
+        let own = own_segment(record)?;
         let mut damages = Vec::new();
-        let checked = check_ends(store, record, &mut damages).await;
+        let checked = check_ends(store, record, own, &mut damages).await;
         let directory = match checked.map_err(|error| describe(record, error)) {
             Ok(directory) => directory,
             Err(description) => {
@@ -46,7 +48,7 @@ impl Blocks {
                 return Ok(damages);
             }
         };
-        let mut scan = Scan::new(record.clone(), directory, damages);
+        let mut scan = Scan::new(record.clone(), own, directory, damages);
         let position = scan.directory.position();
         let mut at = 0;
         while at < position {
@@ -68,6 +70,7 @@ impl Blocks {
 async fn check_ends(
     store: &dyn Store,
     record: &SegmentRecord,
+    own: SegmentId,
     damages: &mut Vec<Damage>,
 ) -> Result<Directory> {
     let length = store.length(&record.file).await?;
@@ -79,8 +82,9 @@ async fn check_ends(
         damages.push(Damage::new(record, what, false, Vec::new()));
     }
     let directory = load_directory(store, record).await?;
+    check_own(record, own, &directory)?;
     let header = store.read(&record.file, 0..HEADER_BYTES as u64).await?;
-    match check_header(&record.file, &header) {
+    match check_header(&record.file, &header, directory.version()) {
         // Nothing reads the header to find an item.
         Err(Error::Damaged { what, .. }) => {
             damages.push(Damage::new(record, what, false, Vec::new()));
@@ -113,6 +117,8 @@ impl Damage {
 /// The walk over frames and items, in the order of the file.
 struct Scan {
     record: SegmentRecord,
+    /// The segment that the file is named after.
+    own: SegmentId,
     directory: Directory,
     damages: Vec<Damage>,
     /// The item that is being hashed.
@@ -123,9 +129,14 @@ struct Scan {
 }
 
 impl Scan {
-    fn new(record: SegmentRecord, directory: Directory, damages: Vec<Damage>) -> Self {
+    fn new(
+        record: SegmentRecord,
+        own: SegmentId,
+        directory: Directory,
+        damages: Vec<Damage>,
+    ) -> Self {
         let hasher = blake3::Hasher::new();
-        Self { record, directory, damages, item: 0, hasher, damaged_end: 0 }
+        Self { record, own, directory, damages, item: 0, hasher, damaged_end: 0 }
     }
 
     /// Checks `bytes`, which begin with frame `first`.
@@ -153,7 +164,7 @@ impl Scan {
     }
 
     fn name(&self, item: &Item) -> (Extent, ItemKind) {
-        (item.extent(self.record.id), item.kind)
+        (item.extent(self.own), item.kind)
     }
 
     fn hash_items(&mut self, range: Range<u32>, frame: &[u8]) {

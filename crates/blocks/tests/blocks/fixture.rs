@@ -12,20 +12,43 @@ use tempfile::TempDir;
 
 pub(crate) const REPOSITORY: &str = "0f8fad5b-d9cb-469f-a165-70867728950e";
 
-/// The catalog's `segments` table, in memory.
+type Records = Mutex<HashMap<SegmentId, SegmentRecord>>;
+
+/// The catalog's `segments` table, in memory, and what a reader remembers of it.
 #[derive(Default)]
-pub(crate) struct Table(Mutex<HashMap<SegmentId, SegmentRecord>>);
+pub(crate) struct Table {
+    rows: Records,
+    remembered: Records,
+}
 
 impl Table {
+    /// A row, which a reader that remembers another one does not see.
     pub(crate) fn insert(&self, record: SegmentRecord) {
-        self.0.lock().expect("no test panics with it").insert(record.id, record);
+        self.rows.lock().expect("no test panics with it").insert(record.id, record);
+    }
+
+    /// A row that every reader sees.
+    pub(crate) fn replace(&self, record: SegmentRecord) {
+        let id = record.id;
+        self.insert(record);
+        self.remembered.lock().expect("no test panics with it").remove(&id);
     }
 }
 
 #[async_trait]
 impl Locate for Table {
     async fn locate(&self, id: SegmentId) -> Result<Option<SegmentRecord>> {
-        Ok(self.0.lock().expect("no test panics with it").get(&id).cloned())
+        let mut remembered = self.remembered.lock().expect("no test panics with it");
+        if let Some(record) = remembered.get(&id) {
+            return Ok(Some(record.clone()));
+        }
+        let found = self.rows.lock().expect("no test panics with it").get(&id).cloned();
+        remembered.extend(found.clone().map(|record| (id, record)));
+        Ok(found)
+    }
+
+    fn forget(&self, id: SegmentId) {
+        self.remembered.lock().expect("no test panics with it").remove(&id);
     }
 }
 

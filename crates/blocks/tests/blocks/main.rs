@@ -1,5 +1,5 @@
 //! The tests of the room from outside: the contract of every store, damage, faults, random
-//! sequences, the golden file.
+//! sequences, packing, the golden files.
 
 mod contract;
 mod damage;
@@ -7,4 +7,5 @@ mod faults;
 mod fixture;
 mod golden;
 mod local;
+mod pack;
 mod random;
