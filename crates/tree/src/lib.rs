@@ -27,6 +27,7 @@ mod page;
 pub mod run;
 mod scan;
 mod verify;
+mod walk;
 mod wire;
 
 use std::sync::Arc;
@@ -43,6 +44,7 @@ pub use hashing::{ENTRY_BYTES_MAX, ORIGINS_MAX};
 pub use list::{ListQuery, Listed};
 pub use scan::Scan;
 pub use verify::{Damage, Finding, Verify};
+pub use walk::{Visited, Walk};
 
 use page::{Page, Reference};
 

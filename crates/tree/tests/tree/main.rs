@@ -1,8 +1,9 @@
 //! The room from outside: trees in a memory store against a `BTreeMap`, the cost of small changes,
-//! damage, and the golden files.
+//! walks, damage, and the golden files.
 
 mod damage;
 mod golden;
 mod like_a_map;
 mod small_changes;
+mod walk;
 mod world;

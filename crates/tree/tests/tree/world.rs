@@ -56,6 +56,11 @@ impl World {
         table.extend(segments.iter().map(|record| (record.id, record.clone())));
     }
 
+    /// All segments that are registered.
+    pub(crate) fn records(&self) -> Vec<SegmentRecord> {
+        self.table.0.lock().expect("the table").values().cloned().collect()
+    }
+
     pub(crate) async fn apply(&self, base: &Root, edits: Vec<Edit>) -> Applied {
         let edits = stream::iter(edits.into_iter().map(Ok::<_, Error>));
         let applied = self.tree.apply(base, edits, &self.writer).await.expect("applied");
