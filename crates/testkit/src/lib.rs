@@ -1,10 +1,11 @@
-//! What tests need of the outside world, and can command: a hostile S3 server, clocks, entropy and
-//! a corpus of awkward keys.
+//! What tests need of the outside world, and can command: hostile servers of S3 and Google Cloud
+//! Storage, clocks, entropy and a corpus of awkward keys.
 //!
 //! For tests only: what cannot go on panics.
 
 mod clock;
 mod entropy;
+pub mod gcs;
 mod odd_keys;
 pub mod s3;
 

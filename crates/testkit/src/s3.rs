@@ -19,9 +19,10 @@ mod exchange;
 mod faults;
 mod list_faults;
 mod objects;
-mod reply;
+pub(crate) mod reply;
 mod rule;
 mod stats;
+mod versions;
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
@@ -31,7 +32,7 @@ use sample::{Credentials, Object};
 use tokio::net::TcpListener;
 use tokio::task::{JoinHandle, JoinSet};
 
-pub use objects::{Content, Generated, ObjectSet, Objects, Stored};
+pub use objects::{Content, Generated, ObjectSet, Objects, Stored, Version};
 pub use rule::{Checksum, Fault, Gate, Op, Rule};
 pub use stats::{Seen, Stats};
 
@@ -67,6 +68,10 @@ pub struct Settings {
     pub honours_if_match: bool,
     /// The pause before each answer to a GET of an object.
     pub latency: Duration,
+    /// The pause before each page of a listing.
+    pub list_latency: Duration,
+    /// Whether listings come in an order of their own, the same each time, as some servers' do.
+    pub shuffled: bool,
     /// Whether requests are kept in `Stats`, beside being counted; not for millions of objects.
     pub records: bool,
 }
@@ -78,6 +83,14 @@ pub enum Etags {
     Md5,
     /// The same for the same bytes, but no MD5 (as of an upload in parts).
     Opaque,
+    /// The same as a weak one: it promises equal content, not equal bytes.
+    Weak,
+    /// The MD5 without the quotes around it.
+    Unquoted,
+    /// It looks like an MD5 and is another number, as where keys of KMS encrypt; a header says so.
+    Kms,
+    /// None at all.
+    Absent,
 }
 
 impl Default for Settings {
@@ -97,6 +110,8 @@ impl Default for Settings {
             checksums: Vec::new(),
             honours_if_match: true,
             latency: Duration::ZERO,
+            list_latency: Duration::ZERO,
+            shuffled: false,
             records: true,
         }
     }

@@ -4,6 +4,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use crc_fast::{CrcAlgorithm, Digest as Crc};
+use ring::digest::{Context, SHA1_FOR_LEGACY_USE_ONLY};
 use sha2::{Digest, Sha256};
 
 use crate::s3::{Checksum, Content};
@@ -18,6 +19,7 @@ impl Checksum {
             Self::Crc32 => "x-amz-checksum-crc32",
             Self::Crc32c => "x-amz-checksum-crc32c",
             Self::Crc64Nvme => "x-amz-checksum-crc64nvme",
+            Self::Sha1 => "x-amz-checksum-sha1",
             Self::Sha256 => "x-amz-checksum-sha256",
         }
     }
@@ -28,6 +30,11 @@ impl Checksum {
             Self::Crc32 => crc32(CrcAlgorithm::Crc32IsoHdlc, content),
             Self::Crc32c => crc32(CrcAlgorithm::Crc32Iscsi, content),
             Self::Crc64Nvme => STANDARD.encode(crc(CrcAlgorithm::Crc64Nvme, content).to_be_bytes()),
+            Self::Sha1 => {
+                let mut sha = Context::new(&SHA1_FOR_LEGACY_USE_ONLY);
+                parts(content).for_each(|part| sha.update(&part));
+                STANDARD.encode(sha.finish())
+            }
             Self::Sha256 => {
                 let mut sha = Sha256::new();
                 parts(content).for_each(|part| sha.update(&part));
@@ -64,6 +71,7 @@ mod tests {
         assert_eq!(Checksum::Crc32c.of(&check), STANDARD.encode(0xe306_9283_u32.to_be_bytes()));
         let crc64 = 0xae8b_1486_0a79_9888_u64.to_be_bytes();
         assert_eq!(Checksum::Crc64Nvme.of(&check), STANDARD.encode(crc64));
+        assert_eq!(Checksum::Sha1.of(&check), "98O8HYCOBHMq32eZZczDTKeuNEE=");
         let empty = Content::Held(Bytes::new());
         assert_eq!(Checksum::Sha256.of(&empty), "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=");
     }

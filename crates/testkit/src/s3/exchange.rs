@@ -6,7 +6,7 @@ use std::time::SystemTime;
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 use sample::listing::Query;
-use sample::route::{Operation, Target};
+use sample::route::{self, Target};
 use sample::xml::http_date;
 use sample::{Error, range, signature, xml};
 use time::OffsetDateTime;
@@ -14,7 +14,9 @@ use tokio::io::AsyncReadExt;
 use tokio::net::TcpStream;
 
 use crate::s3::reply::Reply;
-use crate::s3::{Content, Etags, Fault, Op, Seen, Settings, Shared, Stored, list_faults};
+use crate::s3::{
+    Content, Etags, Fault, Op, Seen, Settings, Shared, Version, list_faults, versions,
+};
 
 /// The most bytes of a request head.
 const MAX_HEAD_BYTES: usize = 64 * 1024;
@@ -24,6 +26,14 @@ struct Request {
     method: String,
     target: String,
     headers: HeaderMap,
+}
+
+/// What is asked for: what the sample server knows, and versions.
+enum Operation {
+    Plain(route::Operation),
+    ListVersions(versions::Query),
+    /// GET or HEAD of a version by its id.
+    Version(String),
 }
 
 /// Answers the requests of a connection until one side closes it.
@@ -76,23 +86,40 @@ impl Request {
     /// What is asked, with the key (of a listing: its prefix) that rules look at.
     fn operation(&self) -> (Op, String, Result<(Target, Operation), Error>) {
         let (path, query) = self.path_and_query();
-        let target = match Target::parse(path, query) {
+        let mut target = match Target::parse(path, query) {
             Ok(target) => target,
             Err(error) => return (Op::Other, String::new(), Err(error)),
         };
-        match target.operation(&self.method) {
+        match self.operation_of(&mut target) {
             Err(error) => (Op::Other, target.key, Err(error)),
             Ok(operation) => {
+                use route::Operation::*;
                 let (op, key) = match &operation {
-                    Operation::ListObjects(query) => (Op::List, query.prefix.clone()),
-                    Operation::GetObject => (Op::Get, target.key.clone()),
-                    Operation::HeadObject => (Op::Head, target.key.clone()),
-                    Operation::GetBucketLocation => (Op::Location, String::new()),
-                    Operation::HeadBucket => (Op::HeadBucket, String::new()),
+                    Operation::Plain(ListObjects(query)) => (Op::List, query.prefix.clone()),
+                    Operation::ListVersions(query) => (Op::Versions, query.prefix.clone()),
+                    Operation::Plain(HeadObject) => (Op::Head, target.key.clone()),
+                    Operation::Version(_) if self.method == "HEAD" => {
+                        (Op::Head, target.key.clone())
+                    }
+                    Operation::Plain(GetObject) | Operation::Version(_) => {
+                        (Op::Get, target.key.clone())
+                    }
+                    Operation::Plain(GetBucketLocation) => (Op::Location, String::new()),
+                    Operation::Plain(HeadBucket) => (Op::HeadBucket, String::new()),
                 };
                 (op, key, Ok((target, operation)))
             }
         }
+    }
+
+    fn operation_of(&self, target: &mut Target) -> Result<Operation, Error> {
+        if self.method == "GET" && target.key.is_empty() && target.parameter("versions").is_some() {
+            return versions::Query::parse(target).map(Operation::ListVersions);
+        }
+        let version = target.parameter("versionId").map(str::to_owned);
+        target.query.retain(|(name, _)| target.key.is_empty() || name != "versionId");
+        let plain = target.operation(&self.method)?;
+        Ok(version.map_or(Operation::Plain(plain), Operation::Version))
     }
 }
 
@@ -106,6 +133,9 @@ async fn answer(shared: &Shared, stream: &mut TcpStream, request: Request) -> io
     let _in_flight = is_get.then(|| shared.counter.get_begins());
     if is_get && !settings.latency.is_zero() {
         tokio::time::sleep(settings.latency).await;
+    }
+    if matches!(op, Op::List | Op::Versions) && !settings.list_latency.is_zero() {
+        tokio::time::sleep(settings.list_latency).await;
     }
     let fault = shared.fault(op, &key);
     if let Some(fault) = &fault {
@@ -135,6 +165,10 @@ async fn prepare(fault: &Fault, shared: &Shared, key: &str) {
         Fault::Hold(gate) => gate.passed().await,
         Fault::MutateObject(object) => shared.objects.put(key, object.clone()),
         Fault::DeleteObject => shared.objects.remove(key),
+        Fault::ReplaceObject(object) => {
+            shared.objects.forget(key);
+            shared.objects.put(key, object.clone());
+        }
         _ => {}
     }
 }
@@ -154,10 +188,14 @@ impl Settings {
         now.into()
     }
 
-    fn shown_etag(&self, etag: &str) -> String {
+    pub(crate) fn shown_etag(&self, etag: &str) -> String {
         match self.etags {
             Etags::Opaque if !etag.contains('-') => format!("{}-2\"", &etag[..etag.len() - 3]),
-            _ => etag.to_owned(),
+            Etags::Weak => format!("W/{etag}"),
+            Etags::Unquoted => etag.trim_matches('"').to_owned(),
+            Etags::Kms => etag.chars().rev().collect(),
+            Etags::Absent => String::new(),
+            Etags::Md5 | Etags::Opaque => etag.to_owned(),
         }
     }
 }
@@ -186,17 +224,33 @@ fn honest(
     operation: Operation,
     fault: Option<&Fault>,
 ) -> Result<Reply, Error> {
+    let read = |version: Option<Version>| {
+        let version = version.ok_or(Error::NoSuchKey)?;
+        read(settings, request, version, fault)
+    };
     match operation {
-        Operation::ListObjects(query) => list(shared, settings, query, fault),
-        Operation::GetBucketLocation => Ok(Reply::xml(200, xml::location(&settings.region))),
-        Operation::HeadBucket => {
+        Operation::Plain(route::Operation::ListObjects(query)) => {
+            list(shared, settings, query, fault)
+        }
+        Operation::ListVersions(query) => versions::list(shared, settings, query, fault),
+        Operation::Plain(route::Operation::GetBucketLocation) => {
+            Ok(Reply::xml(200, xml::location(&settings.region)))
+        }
+        Operation::Plain(route::Operation::HeadBucket) => {
             let mut reply = Reply::new(200, Content::Held(Default::default()));
             reply.set("x-amz-bucket-region", &settings.region);
             Ok(reply)
         }
-        Operation::GetObject | Operation::HeadObject => {
-            let stored = shared.objects.get(&target.key).ok_or(Error::NoSuchKey)?;
-            read(settings, request, stored, fault)
+        Operation::Plain(_) => {
+            let latest = shared.objects.versions(&target.key).into_iter().next();
+            read(latest.filter(|version| version.stored.is_some()))
+        }
+        Operation::Version(id) => {
+            let versions = shared.objects.versions(&target.key);
+            match versions.into_iter().find(|version| version.id() == id) {
+                Some(version) => read(Some(version)),
+                None => Ok(versions::no_such_version()),
+            }
         }
     }
 }
@@ -210,7 +264,10 @@ fn list(
     query.max_keys = query.max_keys.min(settings.page_keys);
     let token = query.continuation_token.as_deref().map(list_faults::honest_token);
     let honest = Query { continuation_token: token.map(str::to_owned), ..query.clone() };
-    let mut page = honest.page(|from| shared.objects.seek(from))?;
+    let mut page = match settings.shuffled {
+        true => list_faults::shuffled_page(&honest, &*shared.objects)?,
+        false => honest.page(|from| shared.objects.seek(from))?,
+    };
     for entry in &mut page.entries {
         entry.etag = settings.shown_etag(&entry.etag);
     }
@@ -230,9 +287,11 @@ fn list(
 fn read(
     settings: &Settings,
     request: &Request,
-    stored: Stored,
+    version: Version,
     fault: Option<&Fault>,
 ) -> Result<Reply, Error> {
+    let Version { id, stored } = version;
+    let stored = stored.ok_or(Error::MethodNotAllowed)?;
     let etag = settings.shown_etag(&stored.entry.etag);
     if settings.honours_if_match {
         range::if_match(request.header("if-match"), &etag)?;
@@ -252,7 +311,13 @@ fn read(
         reply.set("Content-Range", format!("bytes {}-{}/{len}", range.start, range.end - 1));
         reply.range = range;
     }
+    if let Some(id) = id {
+        reply.set("x-amz-version-id", id);
+    }
     reply.set("ETag", etag);
+    if settings.etags == Etags::Kms {
+        reply.set("x-amz-server-side-encryption", "aws:kms");
+    }
     reply.set("Last-Modified", http_date(stored.entry.last_modified));
     reply.set("Content-Type", stored.content_type);
     reply.set("Accept-Ranges", "bytes");

@@ -1,9 +1,11 @@
 //! Listings that go wrong: pages with wrong tokens and keys, and documents that are none.
 
-use sample::hex;
-use sample::listing::{Page, Query};
+use std::ops::Bound;
 
-use crate::s3::Fault;
+use sample::listing::{Entry, Page, Query};
+use sample::{Error, hex};
+
+use crate::s3::{Fault, ObjectSet};
 
 /// More than the 16 MiB that a client should take for one page.
 const HUGE_PAGE_BYTES: usize = 17 << 20;
@@ -23,6 +25,32 @@ fn token_of_start(query: &Query) -> String {
         (None, Some(key)) => format!("behind-{}", hex::encode(key.as_bytes())),
         (None, None) => format!("at-{}", hex::encode(query.prefix.as_bytes())),
     }
+}
+
+/// A page of a listing in an order of its own. Its tokens are places in that order.
+pub(crate) fn shuffled_page(query: &Query, objects: &dyn ObjectSet) -> Result<Page, Error> {
+    let at = match query.continuation_token.as_deref() {
+        None => 0,
+        Some(token) => token.parse().map_err(|_| Error::InvalidArgument("continuation-token"))?,
+    };
+    let mut entries = Vec::new();
+    let mut from = Bound::Included(query.prefix.clone());
+    while let Some(entry) = objects.seek(from.as_ref().map(String::as_str)) {
+        if !entry.key.starts_with(&query.prefix) {
+            break;
+        }
+        from = Bound::Excluded(entry.key.clone());
+        if query.start_after.as_ref().is_none_or(|after| entry.key > *after) {
+            entries.push(entry);
+        }
+    }
+    let lot = |key: &str| key.bytes().fold(0, |lot, byte| crate::mix(lot ^ u64::from(byte)));
+    entries.sort_by_key(|entry| lot(&entry.key));
+    let end = entries.len().min(at + query.max_keys);
+    let truncated = end < entries.len();
+    let next_token = truncated.then(|| end.to_string());
+    let entries = entries.drain(at.min(end)..end).collect();
+    Ok(Page { entries, truncated, next_token, ..Page::default() })
 }
 
 /// Bends the page of a listing.
@@ -45,6 +73,17 @@ pub(crate) fn bend_page(fault: &Fault, query: &Query, page: &mut Page) {
         Fault::ListDuplicates => {
             let twice = |entry: &_| [Clone::clone(entry), Clone::clone(entry)];
             page.entries = page.entries.iter().flat_map(twice).collect();
+        }
+        Fault::ListTwins => {
+            let twins = |entry: &Entry| {
+                let size = entry.size + 1;
+                [entry.clone(), Entry { size, etag: "\"twin\"".into(), ..entry.clone() }]
+            };
+            page.entries = page.entries.iter().flat_map(twins).collect();
+        }
+        Fault::ListStartsOver if !page.truncated => {
+            let first = Query { continuation_token: None, start_after: None, ..query.clone() };
+            (page.truncated, page.next_token) = (true, Some(token_of_start(&first)));
         }
         Fault::ListKeyOutsidePrefix => {
             if let Some(first) = page.entries.first_mut() {

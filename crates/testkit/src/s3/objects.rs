@@ -22,6 +22,37 @@ pub trait ObjectSet: Send + Sync + 'static {
 
     /// Removes an object, if there. Panics if the set cannot change.
     fn remove(&self, key: &str);
+
+    /// Deletes an object for good, with all its versions. Panics if the set cannot change.
+    fn forget(&self, key: &str) {
+        self.remove(key);
+    }
+
+    /// The first key at or behind a bound that has a version, be it a delete marker.
+    fn seek_version(&self, from: Bound<&str>) -> Option<String> {
+        self.seek(from).map(|entry| entry.key)
+    }
+
+    /// The versions of a key, the latest first.
+    fn versions(&self, key: &str) -> Vec<Version> {
+        self.get(key).map(|stored| Version { id: None, stored: Some(stored) }).into_iter().collect()
+    }
+}
+
+/// One version of a key.
+#[derive(Clone, Debug)]
+pub struct Version {
+    /// `None` for what was put before the set had versions: S3 calls it `null`.
+    pub id: Option<String>,
+    /// `None` for a delete marker.
+    pub stored: Option<Stored>,
+}
+
+impl Version {
+    /// The id as S3 writes it.
+    pub fn id(&self) -> &str {
+        self.id.as_deref().unwrap_or("null")
+    }
 }
 
 /// One object as it is served.
@@ -98,7 +129,16 @@ fn made(seed: u64, range: Range<u64>) -> Bytes {
 
 /// Objects in memory. Their ETags are the MD5 of their bytes.
 #[derive(Default)]
-pub struct Objects(Mutex<BTreeMap<String, Stored>>);
+pub struct Objects(Mutex<Held>);
+
+#[derive(Default)]
+struct Held {
+    /// The versions of each key, the latest last. No key is without one.
+    keys: BTreeMap<String, Vec<Version>>,
+    /// Whether what is put and removed becomes a version of its own.
+    versioned: bool,
+    versions_made: u64,
+}
 
 impl Objects {
     /// No objects.
@@ -106,8 +146,30 @@ impl Objects {
         Self::default()
     }
 
-    fn locked(&self) -> MutexGuard<'_, BTreeMap<String, Stored>> {
+    /// From now on every change makes a version, as in a bucket with versioning turned on. What
+    /// was there before is the version `null` of its key.
+    pub fn versioned(self) -> Self {
+        self.locked().versioned = true;
+        self
+    }
+
+    fn locked(&self) -> MutexGuard<'_, Held> {
         self.0.lock().expect("no thread panics while it holds the lock")
+    }
+}
+
+impl Held {
+    fn latest(&self, key: &str) -> Option<&Stored> {
+        self.keys.get(key)?.last()?.stored.as_ref()
+    }
+
+    fn push(&mut self, key: &str, stored: Option<Stored>) {
+        // As those of S3, the ids say nothing about the order.
+        let id = self.versioned.then(|| format!("v{:016x}", crate::mix(self.versions_made)));
+        self.versions_made += 1;
+        let versions = self.keys.entry(key.to_owned()).or_default();
+        versions.retain(|version| version.id.is_some() || id.is_some());
+        versions.push(Version { id, stored });
     }
 }
 
@@ -139,13 +201,13 @@ impl From<Bucket> for Objects {
 
 impl ObjectSet for Objects {
     fn seek(&self, from: Bound<&str>) -> Option<Entry> {
-        let objects = self.locked();
-        let first = objects.range::<str, _>((from, Bound::Unbounded)).next();
-        first.map(|(_, stored)| stored.entry.clone())
+        let held = self.locked();
+        let mut keys = held.keys.range::<str, _>((from, Bound::Unbounded));
+        keys.find_map(|(_, versions)| Some(versions.last()?.stored.as_ref()?.entry.clone()))
     }
 
     fn get(&self, key: &str) -> Option<Stored> {
-        self.locked().get(key).cloned()
+        self.locked().latest(key).cloned()
     }
 
     fn put(&self, key: &str, object: Object) {
@@ -157,11 +219,31 @@ impl ObjectSet for Objects {
         };
         let Object { content_type, metadata, bytes, .. } = object;
         let stored = Stored { entry, content_type, metadata, content: Content::Held(bytes) };
-        self.locked().insert(key.to_owned(), stored);
+        self.locked().push(key, Some(stored));
     }
 
     fn remove(&self, key: &str) {
-        self.locked().remove(key);
+        let mut held = self.locked();
+        if held.versioned {
+            held.push(key, None);
+        } else {
+            held.keys.remove(key);
+        }
+    }
+
+    fn forget(&self, key: &str) {
+        self.locked().keys.remove(key);
+    }
+
+    fn seek_version(&self, from: Bound<&str>) -> Option<String> {
+        let held = self.locked();
+        let first = held.keys.range::<str, _>((from, Bound::Unbounded)).next();
+        first.map(|(key, _)| key.clone())
+    }
+
+    fn versions(&self, key: &str) -> Vec<Version> {
+        let versions = self.locked().keys.get(key).cloned().unwrap_or_default();
+        versions.into_iter().rev().collect()
     }
 }
 

@@ -13,6 +13,8 @@ use tokio::sync::watch;
 pub enum Op {
     /// ListObjectsV2.
     List,
+    /// ListObjectVersions.
+    Versions,
     /// GetObject, whole or a range.
     Get,
     /// HeadObject.
@@ -34,6 +36,8 @@ pub enum Checksum {
     Crc32c,
     /// CRC-64 of NVMe.
     Crc64Nvme,
+    /// SHA-1.
+    Sha1,
     /// SHA-256.
     Sha256,
 }
@@ -105,6 +109,9 @@ pub enum Fault {
     MutateObject(Object),
     /// The object is deleted just before it is served.
     DeleteObject,
+    /// All versions of the object are deleted for good, and this one is put, just before it is
+    /// served.
+    ReplaceObject(Object),
     /// A redirect to another place or region.
     Redirect {
         /// 301 or 307.
@@ -126,6 +133,10 @@ pub enum Fault {
     ListOutOfOrder,
     /// Each of the page's keys twice.
     ListDuplicates,
+    /// Each of the page's keys twice, the second time as a longer object of another ETag.
+    ListTwins,
+    /// The last page says that more follows, and its token leads back to the first.
+    ListStartsOver,
     /// A key that does not start with the prefix.
     ListKeyOutsidePrefix,
     /// Every listed size is off by so many.
@@ -175,15 +186,36 @@ pub struct Rule {
     op: Op,
     key: Box<dyn Fn(&str) -> bool + Send + Sync>,
     hits: Range<u64>,
+    share: Share,
     seen: AtomicU64,
     fault: Fault,
+}
+
+/// Which of the requests within the hits.
+#[derive(Clone, Copy)]
+enum Share {
+    All,
+    Every(u64),
+    Percent { percent: u64, seed: u64 },
+}
+
+impl Share {
+    fn has(self, hit: u64) -> bool {
+        match self {
+            Self::All => true,
+            Self::Every(nth) => hit % nth == nth - 1,
+            Self::Percent { percent, seed } => {
+                crate::mix(crate::mix(seed).wrapping_add(hit)) % 100 < percent
+            }
+        }
+    }
 }
 
 impl Rule {
     /// Every request of this operation meets `fault`.
     pub fn on(op: Op, fault: Fault) -> Self {
         let key = Box::new(|_: &str| true);
-        Self { op, key, hits: 0..u64::MAX, seen: AtomicU64::new(0), fault }
+        Self { op, key, hits: 0..u64::MAX, share: Share::All, seen: AtomicU64::new(0), fault }
     }
 
     /// Only requests for this key; a listing's key is its prefix.
@@ -207,13 +239,24 @@ impl Rule {
         Self { hits, ..self }
     }
 
+    /// Only every `nth` of the matching requests; the first to meet the fault is the `nth`.
+    pub fn every(self, nth: u64) -> Self {
+        assert!(nth > 0, "every 0th request is none");
+        Self { share: Share::Every(nth), ..self }
+    }
+
+    /// Only so many of a hundred of the matching requests, by a lot that follows from `seed`.
+    pub fn percent(self, percent: u64, seed: u64) -> Self {
+        Self { share: Share::Percent { percent, seed }, ..self }
+    }
+
     /// Counts a request, and gives the fault if it meets it.
     pub(crate) fn meet(&self, op: Op, key: &str) -> Option<Fault> {
         if op != self.op || !(self.key)(key) {
             return None;
         }
         let hit = self.seen.fetch_add(1, Ordering::SeqCst);
-        self.hits.contains(&hit).then(|| self.fault.clone())
+        (self.hits.contains(&hit) && self.share.has(hit)).then(|| self.fault.clone())
     }
 }
 
@@ -229,5 +272,16 @@ mod tests {
         assert!(!met(Op::Get, "b") && !met(Op::Head, "a"));
         assert!(met(Op::Get, "a2") && met(Op::Get, "a"));
         assert!(!met(Op::Get, "a"));
+    }
+
+    #[test]
+    fn a_rule_can_take_a_share() {
+        let met = |rule: Rule| (0..1000).filter(|_| rule.meet(Op::Get, "a").is_some()).count();
+        assert_eq!(met(Rule::on(Op::Get, Fault::NoEtag).every(10)), 100);
+        assert_eq!(met(Rule::on(Op::Get, Fault::NoEtag).percent(100, 1)), 1000);
+        assert_eq!(met(Rule::on(Op::Get, Fault::NoEtag).percent(0, 1)), 0);
+        let half = met(Rule::on(Op::Get, Fault::NoEtag).percent(50, 1));
+        assert!((400..600).contains(&half), "{half}");
+        assert_eq!(met(Rule::on(Op::Get, Fault::NoEtag).percent(50, 1)), half);
     }
 }

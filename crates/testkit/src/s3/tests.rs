@@ -401,3 +401,61 @@ async fn a_million_objects_are_listed_from_nowhere() {
     assert_eq!(one.header("etag").map(|etag| etag.len()), Some(20));
     assert!(server.stats().seen.is_empty());
 }
+
+#[tokio::test]
+async fn versions_are_listed_and_read() {
+    let objects = Objects::from([("a", "old"), ("b", "only")]).versioned();
+    let server = HostileS3::start(objects).await;
+    server.put("a", Object::new("new"));
+    server.remove("b");
+    server.put("c", Object::new("first"));
+    server.remove("c");
+    server.put("c", Object::new("again"));
+    assert_eq!(list(&server, "").await.keys(), ["a", "c"]);
+    let (mut query, mut ids) = (String::new(), Vec::new());
+    server.set(|settings| settings.page_keys = 2);
+    loop {
+        let page = ask(&server, "GET", &format!("/{BUCKET}?versions={query}"), &[]).await;
+        let versions = page.text().split("<VersionId>").skip(1);
+        let id = |text: &str| text.split_once('<').map(|(id, _)| id.to_owned());
+        ids.extend(page.keys().into_iter().map(str::to_owned).zip(versions.filter_map(id)));
+        let Some(key) = page.tag("NextKeyMarker") else { break };
+        let version = page.tag("NextVersionIdMarker").expect("both markers");
+        query = format!("&key-marker={key}&version-id-marker={version}");
+    }
+    let keys: Vec<&str> = ids.iter().map(|(key, _)| key.as_str()).collect();
+    assert_eq!(keys, ["a", "a", "b", "b", "c", "c", "c"]);
+    assert_eq!((ids[1].1.as_str(), ids[3].1.as_str()), ("null", "null"));
+    let read = async |at: usize| {
+        let (key, id) = &ids[at];
+        ask(&server, "GET", &format!("{}?versionId={id}", path(key)), &[]).await
+    };
+    for (at, text) in [(0, "new"), (1, "old"), (3, "only"), (4, "again"), (6, "first")] {
+        assert_eq!(read(at).await.text(), text);
+    }
+    assert_eq!(read(0).await.header("x-amz-version-id"), Some(ids[0].1.as_str()));
+    assert_eq!(read(2).await.status(), 405);
+    assert_eq!(get(&server, "b").await.status(), 404);
+    let gone = ask(&server, "GET", &format!("{}?versionId=v1", path("a")), &[]).await;
+    assert_eq!((gone.status(), gone.tag("Code")), (404, Some("NoSuchVersion")));
+    let after = ask(&server, "GET", &format!("/{BUCKET}?versions=&key-marker=a"), &[]).await;
+    assert_eq!(after.keys(), ["b", "b"]);
+}
+
+#[tokio::test]
+async fn a_shuffled_listing_has_every_key_once() {
+    let keys: Vec<String> = (0..50).map(|at| format!("p/{at:02}")).collect();
+    let objects = Objects::from_iter(keys.iter().map(|key| (key, "x")));
+    let settings = Settings { page_keys: 7, shuffled: true, ..Settings::default() };
+    let server = HostileS3::start_with(objects, settings).await;
+    let (mut query, mut found) = (String::new(), Vec::new());
+    loop {
+        let page = list(&server, &query).await;
+        found.extend(page.keys().into_iter().map(str::to_owned));
+        let Some(token) = page.tag("NextContinuationToken") else { break };
+        query = format!("&continuation-token={token}");
+    }
+    assert!(!found.is_sorted());
+    found.sort();
+    assert_eq!(found, keys);
+}
