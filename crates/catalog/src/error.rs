@@ -29,6 +29,12 @@ pub enum Error {
     /// A newer claim made this one void.
     #[error("the claim on the job is void")]
     Fenced,
+    /// Something keeps collections from taking anything away.
+    #[error("collections are held by {what}")]
+    Held {
+        /// What holds them, for the user.
+        what: String,
+    },
     /// The database was made by a newer version of the program.
     #[error("the catalog has format version {found}, this program knows up to {known}")]
     NewerVersion {
@@ -59,6 +65,10 @@ pub enum Error {
     /// The disk of the database is full.
     #[error("the disk of the catalog is full")]
     Full(#[source] rusqlite::Error),
+    /// Another process held the database for longer than a statement waits. Nothing was done, so
+    /// the operation may be repeated.
+    #[error("another process holds the catalog")]
+    Busy(#[source] rusqlite::Error),
     /// A row that cannot be decoded, or a file that is not what the database wrote.
     #[error("the catalog is damaged: {what}")]
     Damaged {
@@ -77,6 +87,9 @@ pub enum Error {
     /// A thread of the database could not be started.
     #[error("a thread of the catalog could not be started")]
     Thread(#[source] std::io::Error),
+    /// The file that a copy of the catalog was to be written to.
+    #[error("the copy of the catalog could not be written")]
+    Snapshot(#[source] std::io::Error),
     /// The database's thread has stopped.
     #[error("the catalog is closed")]
     Closed,
@@ -88,6 +101,7 @@ impl From<rusqlite::Error> for Error {
         match &error {
             Cause::SqliteFailure(failure, _) => match failure.code {
                 ErrorCode::DiskFull => Self::Full(error),
+                ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked => Self::Busy(error),
                 ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase => {
                     Self::Damaged { what: error.to_string() }
                 }

@@ -10,11 +10,14 @@ mod error;
 pub mod seal;
 pub mod sqlite;
 
+use std::path::Path;
+
 use async_trait::async_trait;
 use model::{
-    ApiKey, ApiKeyId, Commit, CommitId, Connector, ConnectorId, Import, JobId, JobStatus, Member,
-    NewApiKey, Organization, OrganizationId, Page, PageRequest, Repository, RepositoryId, Role,
-    Run, SegmentId, SegmentRecord, ShardState, Timestamp, User, UserId, WriterId,
+    ApiKey, ApiKeyId, CollectOptions, CollectReport, Collection, Commit, CommitId, Connector,
+    ConnectorId, Import, ImportProgress, JobId, JobPins, JobStatus, Member, NewApiKey,
+    Organization, OrganizationId, Page, PageRequest, Preview, Repository, RepositoryId, Role, Run,
+    SegmentId, SegmentRecord, ShardState, Timestamp, User, UserId, WriterId,
 };
 
 pub use error::{Error, Result};
@@ -53,6 +56,8 @@ pub struct NamedRepository {
 pub struct Claim {
     /// The job; its status is `Running`.
     pub import: Import,
+    /// The organization of its repository: what fairness counts by.
+    pub organization: OrganizationId,
     /// Carried by every later write of this claim; a newer claim makes it void.
     pub epoch: u64,
     /// The writer row opened for this claim: names its segments.
@@ -61,7 +66,25 @@ pub struct Claim {
     pub shard: ShardState,
     /// The runs recorded so far, by number.
     pub runs: Vec<Run>,
+    /// Runs of the last failed or canceled job with the same target, connector, destination and
+    /// use of versions, by number: what it fetched need not be fetched again.
+    pub prior_runs: Vec<Run>,
 }
+
+/// What of a connector is to change; `None` stays.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct ConnectorChange {
+    /// Its name.
+    pub name: Option<String>,
+    /// Whether it is disabled.
+    pub disabled: Option<bool>,
+    /// Its config, sealed anew.
+    pub sealed: Option<String>,
+}
+
+/// Names a hold on collections.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct HoldId(pub u64);
 
 /// Names a claim in every write it makes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -106,14 +129,12 @@ pub struct Finish {
     pub commit: Option<Commit>,
     /// What the job answers as its commit.
     pub commit_id: Option<CommitId>,
-    /// Segments of the new pages.
+    /// Segments of the new pages, those of a preview included.
     pub segments: Vec<SegmentRecord>,
-    /// Objects in place, carried ones included.
-    pub objects_imported: u64,
-    /// Objects that were listed and had vanished.
-    pub objects_missing: u64,
-    /// Sum of the sizes of the objects in place.
-    pub bytes_imported: u64,
+    /// The last word on the counts; stored as it is, with phase `Ended`.
+    pub progress: ImportProgress,
+    /// Of a dry run: what it found.
+    pub preview: Option<Preview>,
 }
 
 /// What the finishing transaction did.
@@ -153,7 +174,8 @@ pub trait Catalog: Send + Sync + 'static {
     async fn api_keys(&self, user: UserId) -> Result<Vec<ApiKey>>;
     /// `false` if the user has no such live key.
     async fn revoke_api_key(&self, user: UserId, key: ApiKeyId, now: Timestamp) -> Result<bool>;
-    /// The user of a live key with this SHA-256; records the use, to the minute.
+    /// The user of a live key with this SHA-256. The use is recorded, to the minute, but not waited
+    /// for; one that cannot be recorded is left to the next.
     async fn user_by_token(&self, token_hash: [u8; 32], now: Timestamp) -> Result<Option<User>>;
 
     // Organizations.
@@ -230,13 +252,15 @@ pub trait Catalog: Send + Sync + 'static {
     ) -> Result<Option<Connector>>;
     /// The sealed config of a live connector.
     async fn sealed_config(&self, id: ConnectorId) -> Result<Option<String>>;
-    /// Disables it, or enables it again. `false` if there is no live one.
-    async fn set_connector_disabled(
+    /// Renames, disables or enables it, or replaces its config; the old one is wiped at once.
+    /// Returns the connector as it is now, `None` if there is no live one. `Error::Conflict` if
+    /// another live connector of the organization has the name.
+    async fn update_connector(
         &self,
         organization: OrganizationId,
         id: ConnectorId,
-        disabled: bool,
-    ) -> Result<bool>;
+        change: &ConnectorChange,
+    ) -> Result<Option<Connector>>;
     /// Soft: the config is wiped at once, attachments go, the name is free. `false` if there is no
     /// live one.
     async fn delete_connector(
@@ -284,7 +308,8 @@ pub trait Catalog: Send + Sync + 'static {
     /// The database's own check of itself: one line for each thing found wrong.
     async fn integrity(&self) -> Result<Vec<String>>;
     /// Ids of writers that may still write: the claims of running jobs that no newer claim
-    /// replaced, whether or not their lease has ended. Every other writer is fenced for good.
+    /// replaced, whether or not their lease has ended, and those that [`Catalog::open_writer`]
+    /// opened and nobody closed. Every other writer is fenced for good.
     async fn live_writers(&self) -> Result<Vec<WriterId>>;
     /// The greatest id of a writer so far. A file of a greater one comes from a later state of the
     /// store than this catalog.
@@ -292,19 +317,25 @@ pub trait Catalog: Send + Sync + 'static {
 
     // Imports.
 
-    /// Stores a pending job with the present head as its base. With an idempotency key that the
-    /// same user used in the same repository at or after `since`, nothing is written and the first
-    /// job's id comes back.
+    /// Stores a pending job with the present head as its base, and for an import from a repository
+    /// that repository's present head as its source commit; `Error::NotFound` if either repository
+    /// is gone. Its prior is the newest failed or canceled job that has runs and the same target,
+    /// connector, destination and use of versions. With an idempotency key that the same user used
+    /// in the same repository at or after `since`, nothing is written and the first job's id comes
+    /// back.
     async fn create_import(
         &self,
         import: &Import,
         idempotency: Option<(&str, Timestamp)>,
     ) -> Result<JobId>;
+    /// Jobs of this repository, newest first; the cursor is opaque. After what is no cursor of this
+    /// listing comes nothing.
+    async fn imports(&self, repository: RepositoryId, page: &PageRequest) -> Result<Page<Import>>;
     /// A job of this repository.
     async fn import(&self, repository: RepositoryId, id: JobId) -> Result<Option<Import>>;
-    /// Claims the oldest job that is pending, or running with an ended lease. The epoch rises; a
-    /// claim without a new checkpoint since the last one counts as an attempt, and the
-    /// `attempts_max`-th fails the job.
+    /// Claims a job that is pending, or running with an ended lease: of the organization that has
+    /// the fewest running, the one that waits longest. The epoch rises; a claim without a new
+    /// checkpoint since the last one counts as an attempt, and the `attempts_max`-th fails the job.
     async fn claim_import(
         &self,
         owner: &str,
@@ -312,17 +343,18 @@ pub trait Catalog: Send + Sync + 'static {
         attempts_max: u32,
         now: Timestamp,
     ) -> Result<Option<Claim>>;
-    /// Ends every lease at once: the embedded server holds its data directory alone, so nobody else
-    /// can be working.
+    /// Whether an organization none of whose jobs is running has one to be claimed.
+    async fn is_starving(&self) -> Result<bool>;
+    /// Ends every lease, and closes every writer that [`Catalog::open_writer`] opened, at once: the
+    /// embedded server holds its data directory alone, so nobody else can be working.
     async fn void_leases(&self) -> Result<()>;
-    /// Extends the lease and records the live counts, if the job may go on.
+    /// Extends the lease and records how far the job is, if it may go on. Counts never fall: after
+    /// a crash a new worker starts from the checkpoint, behind what the old one had told.
     async fn heartbeat(
         &self,
         claim: ClaimKey,
         lease_ms: i64,
-        objects_imported: u64,
-        objects_missing: u64,
-        bytes_imported: u64,
+        progress: &ImportProgress,
         now: Timestamp,
     ) -> Result<Standing>;
     /// Records a checkpoint; `Error::Fenced` if the claim is void. Live counts follow the shard's.
@@ -349,7 +381,8 @@ pub trait Catalog: Send + Sync + 'static {
         error: Option<&str>,
         now: Timestamp,
     ) -> Result<bool>;
-    /// Gives the claim back: the job is pending again and its checkpoint stays.
+    /// Gives the claim back: the job is pending again, behind those that wait already, and its
+    /// checkpoint stays.
     async fn release_import(&self, claim: ClaimKey, now: Timestamp) -> Result<bool>;
     /// A pending job ends as canceled at once, a running one is asked to; an ended one is left.
     /// Returns the job.
@@ -359,8 +392,9 @@ pub trait Catalog: Send + Sync + 'static {
         id: JobId,
         now: Timestamp,
     ) -> Result<Option<Import>>;
-    /// Makes a failed or canceled job pending again, its checkpoint kept, attempts at 0, base the
-    /// present head if it has no run yet. `Error::Conflict` if it is in another state.
+    /// Makes a failed or canceled job pending again, its checkpoint kept, its counts those of the
+    /// checkpoint, attempts at 0; base and source commit the present heads if it has no run yet.
+    /// `Error::Conflict` if it is in another state.
     async fn retry_import(
         &self,
         repository: RepositoryId,
@@ -368,6 +402,75 @@ pub trait Catalog: Send + Sync + 'static {
         now: Timestamp,
     ) -> Result<Option<Import>>;
     /// Forgets checkpoints (runs, pending) of jobs that ended as failed or canceled before
-    /// `before`.
+    /// `before`, unless an open job uses them as its prior; and the trees of previews of dry runs
+    /// that ended before: their counts stay. Returns how many of both.
     async fn expire_checkpoints(&self, before: Timestamp) -> Result<u64>;
+
+    // Collection. Every operation that takes something away answers `Error::Held` while a hold is
+    // alive, by the database's clock.
+
+    /// Opens a writer that belongs to no job; it counts as live until it is closed.
+    async fn open_writer(&self, now: Timestamp) -> Result<WriterId>;
+    /// Closes a writer opened by [`Catalog::open_writer`].
+    async fn close_writer(&self, id: WriterId) -> Result<()>;
+    /// Jobs that pin bytes: open ones, and ended ones whose checkpoint or preview is kept.
+    async fn pinning_jobs(&self) -> Result<Vec<JobId>>;
+    /// What a job pins; nothing if it pins nothing any more. For a job with a prior, the prior's
+    /// runs too.
+    async fn pins(&self, job: JobId) -> Result<JobPins>;
+    /// Makes all commits that are stale at `now` by the retention of their repositories stale for
+    /// good: what only they need may be taken away after this. Returns how many were not before.
+    async fn expire_commits(&self, now: Timestamp) -> Result<u64>;
+    /// Records that just these segments are dead: each becomes condemned now, unless it is already;
+    /// all others are absolved.
+    async fn condemn(&self, dead: &[SegmentId], now: Timestamp) -> Result<()>;
+    /// Segments condemned at or before `before`.
+    async fn condemned(&self, before: Timestamp) -> Result<Vec<SegmentRecord>>;
+    /// Takes segments out of use; their rows rest in the trash. Those not condemned are left.
+    /// Returns how many went. `Error::Held`.
+    async fn trash_segments(&self, ids: &[SegmentId], now: Timestamp) -> Result<u64>;
+    /// Points segments at the files they were packed into, in one transaction; the rows as they
+    /// were rest in the trash. `Error::Conflict` (and nothing changed) if one of them is gone.
+    /// `Error::Held`.
+    async fn switch_segments(&self, packed: &[SegmentRecord], now: Timestamp) -> Result<()>;
+    /// Brings everything in the trash back: trashed segments are in use again and not condemned,
+    /// packed ones point at their former files, and commits that expired after what was last purged
+    /// are as if they had not. Returns how many segments. `Error::Held`, because files that
+    /// segments were packed into may end up without a name.
+    async fn restore_trash(&self) -> Result<u64>;
+    /// Forgets what went to the trash at or before `before`; returns the files that nothing names
+    /// any more, to be unlinked after this. `Error::Held`.
+    async fn purge_trash(&self, before: Timestamp) -> Result<Vec<String>>;
+    /// Everything in the trash, oldest first, each segment as it was.
+    async fn trashed(&self) -> Result<Vec<SegmentRecord>>;
+    /// Whether a row of `segments` or of the trash names this file.
+    async fn is_file_named(&self, file: &str) -> Result<bool>;
+    /// Keeps collections from taking anything away for `for_ms` from now.
+    async fn hold(&self, what: &str, for_ms: i64) -> Result<HoldId>;
+    /// Extends a hold; `false` if it had ended.
+    async fn extend_hold(&self, id: HoldId, for_ms: i64) -> Result<bool>;
+    /// Ends a hold.
+    async fn release_hold(&self, id: HoldId) -> Result<()>;
+    /// Asks for a collection.
+    async fn request_collection(&self, options: &CollectOptions, now: Timestamp) -> Result<u64>;
+    /// The oldest collection that has not ended.
+    async fn next_collection(&self) -> Result<Option<Collection>>;
+    /// A collection by its id.
+    async fn collection(&self, id: u64) -> Result<Option<Collection>>;
+    /// When the last collection that succeeded ended; dry runs do not count.
+    async fn last_collection(&self) -> Result<Option<Timestamp>>;
+    /// Records the end of a collection: its report, or why there is none. Of one that has ended
+    /// already the first word stays.
+    async fn end_collection(
+        &self,
+        id: u64,
+        outcome: std::result::Result<CollectReport, String>,
+        now: Timestamp,
+    ) -> Result<()>;
+
+    // Backup.
+
+    /// Writes a consistent copy of the whole catalog to `path`, readable by its owner alone, and
+    /// makes it durable. `Error::Conflict` if there is a file. [`sqlite::Sqlite::open`] opens it.
+    async fn snapshot(&self, path: &Path) -> Result<()>;
 }

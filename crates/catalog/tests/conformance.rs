@@ -4,14 +4,22 @@
 mod conformance {
     pub(crate) mod accounts;
     pub(crate) mod claims;
+    pub(crate) mod collections;
     pub(crate) mod connectors;
+    pub(crate) mod dry_runs;
     pub(crate) mod finish;
     pub(crate) mod history;
+    pub(crate) mod holds;
     pub(crate) mod imports;
     pub(crate) mod organizations;
+    pub(crate) mod pins;
+    pub(crate) mod prior;
+    pub(crate) mod progress;
+    pub(crate) mod queue;
     pub(crate) mod races;
     pub(crate) mod repositories;
     pub(crate) mod standing;
+    pub(crate) mod trash;
     pub(crate) mod world;
 }
 
@@ -20,8 +28,8 @@ use std::sync::Arc;
 
 use catalog::Catalog;
 use conformance::{
-    accounts, claims, connectors, finish, history, imports, organizations, races, repositories,
-    standing,
+    accounts, claims, collections, connectors, dry_runs, finish, history, holds, imports,
+    organizations, pins, prior, progress, queue, races, repositories, standing, trash,
 };
 
 /// A fresh catalog, and what must live as long as it does.
@@ -74,11 +82,13 @@ macro_rules! conforms {
                 deleting_wipes_config_and_attachments
                 attachments_come_and_go
                 only_a_live_pair_of_one_organization_is_attached
-                a_connector_is_disabled_and_enabled
+                an_update_changes_what_it_names
+                a_new_name_must_be_free
             }
             history {
                 commits_are_found_by_id_and_prefix_in_their_repository
                 the_log_goes_back_from_a_commit
+                stale_commits_expire_for_good
                 the_log_of_a_long_history_is_bounded
                 segments_are_found_and_listed
             }
@@ -92,6 +102,33 @@ macro_rules! conforms {
                 a_retry_without_a_run_starts_from_the_present_head
                 only_an_ended_job_is_retried
                 checkpoints_expire
+                the_whole_request_is_stored
+                an_import_from_a_repository_reads_its_head
+                history_is_listed_newest_first
+                the_prior_of_an_open_job_does_not_expire
+            }
+            queue {
+                a_released_job_goes_behind_those_that_wait
+                a_retried_job_goes_behind_those_that_wait
+                an_organization_without_a_running_job_starves
+                a_job_of_a_dead_worker_waits_like_any_other
+            }
+            prior {
+                it_is_the_newest_that_ended_with_runs
+                it_has_the_same_target_source_and_destination
+                a_dry_run_is_nobodys_prior
+                it_stays_the_same_after_a_retry
+            }
+            progress {
+                a_heartbeat_stores_all_of_it
+                a_checkpoint_raises_what_it_knows
+                the_phase_follows_the_life_of_the_job
+                the_last_word_is_that_of_the_finish
+            }
+            dry_runs {
+                a_dry_run_leaves_a_preview_and_no_commit
+                of_an_expired_preview_the_counts_stay
+                a_preview_without_changes_is_kept_as_it_is
             }
             claims {
                 jobs_are_claimed_oldest_first
@@ -124,6 +161,33 @@ macro_rules! conforms {
                 each_bar_is_named_at_heartbeat_finish_and_claim
                 a_cancel_request_is_seen_at_heartbeat_and_finish
                 another_members_departure_bars_nothing
+                bars_of_a_source_repository_are_named
+                an_import_from_a_repository_is_barred_by_its_target_too
+            }
+            pins {
+                an_open_job_pins_commits_runs_and_pieces
+                an_import_from_a_repository_pins_its_source
+                an_ended_job_pins_while_its_checkpoint_is_kept
+                a_completed_job_pins_its_preview_at_most
+            }
+            trash {
+                the_condemned_are_just_the_dead
+                thousands_are_condemned_and_dropped_at_once
+                only_the_condemned_are_dropped
+                what_is_restored_is_as_it_was
+                a_packed_segment_that_is_gone_is_passed_over
+                a_switch_is_all_or_nothing
+                a_file_is_given_up_with_the_last_row_that_names_it
+            }
+            holds {
+                while_a_hold_is_alive_nothing_is_taken_away
+                a_hold_ends_unless_it_is_extended
+                a_writer_without_a_job_lives_until_it_is_closed
+                segments_of_such_a_writer_are_like_any_other
+            }
+            collections {
+                they_wait_in_the_order_in_which_they_were_asked_for
+                the_end_of_a_collection_is_kept
             }
             races {
                 each_job_is_claimed_once
@@ -132,6 +196,8 @@ macro_rules! conforms {
                 of_many_finishes_one_wins_each_head
                 many_writers_at_once_are_all_served
                 idempotent_starts_at_once_make_one_job
+                what_is_held_stays_until_the_hold_is_released
+                each_segment_is_dropped_once
             }
         }
     };

@@ -1,13 +1,16 @@
 //! What is particular to the engine on SQLite: files, versions, deletion, and several processes.
 
 use std::collections::HashSet;
+use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use catalog::sqlite::Sqlite;
-use catalog::{Catalog, Error, NewUser};
+use catalog::{Catalog, ConnectorChange, Error, NewUser};
 use model::{
-    Connector, ConnectorId, ConnectorKind, Entropy, Organization, OrganizationId, Timestamp, User,
-    UserId,
+    ApiKey, ApiKeyId, Connector, ConnectorId, ConnectorKind, Entropy, NewApiKey, Organization,
+    OrganizationId, Timestamp, User, UserId,
 };
 use tempfile::TempDir;
 use uuid::Uuid;
@@ -187,6 +190,66 @@ async fn two_processes_may_write() {
     assert_eq!(server.organizations_of(user.id).await.expect("a list").len(), 40);
 }
 
+/// Another process's connection, in the middle of a write.
+fn holder(path: &Path) -> rusqlite::Connection {
+    let connection = rusqlite::Connection::open(path).expect("a database");
+    connection.execute_batch("BEGIN IMMEDIATE").expect("nobody else writes");
+    connection
+}
+
+#[tokio::test]
+async fn what_another_process_kept_from_the_catalog_was_not_done() {
+    let (_folder, path) = folder();
+    let timeout = Duration::from_millis(50);
+    let catalog = Sqlite::open_waiting(&path, &Random, timeout).expect("a catalog");
+    let user = owner(&catalog).await;
+    let acme = organization(&catalog, user.id, "acme").await;
+    let other = holder(&path);
+    let refused = tokio::join!(
+        catalog.add_member(acme, user.id, model::Role::Member, NOW),
+        catalog.delete_organization(acme, NOW),
+    );
+    let (add, delete) = (refused.0.err(), refused.1.err());
+    assert!(matches!((&add, &delete), (Some(Error::Busy(_)), Some(Error::Busy(_)))), "{add:?}");
+    assert_eq!(catalog.organizations_of(user.id).await.expect("reading goes on").len(), 1);
+    drop(other);
+    assert!(catalog.delete_organization(acme, NOW).await.expect("the writer goes on"));
+}
+
+#[tokio::test]
+async fn a_key_is_found_while_another_process_writes_and_its_use_is_recorded_later() {
+    let (_folder, path) = folder();
+    let timeout = Duration::from_secs(60);
+    let catalog = Sqlite::open_waiting(&path, &Random, timeout).expect("a catalog");
+    let user = owner(&catalog).await;
+    let key = ApiKey {
+        id: ApiKeyId(Uuid::new_v4()),
+        user: user.id,
+        name: "laptop".to_owned(),
+        description: String::new(),
+        hint: "1234".to_owned(),
+        created_at: NOW,
+        last_used_at: None,
+        revoked_at: None,
+    };
+    let new = NewApiKey { key, token_hash: [1; 32] };
+    catalog.create_api_key(&new).await.expect("a key");
+    let last_used = async || catalog.api_keys(user.id).await.expect("keys")[0].last_used_at;
+
+    let other = holder(&path);
+    // More than the writer's queue holds: each of them would stand in it if they piled up.
+    for _ in 0..1_000 {
+        let found = catalog.user_by_token([1; 32], NOW).await.expect("an answer");
+        assert_eq!(found.as_ref(), Some(&user));
+    }
+    assert_eq!(last_used().await, None, "nobody waited for the writer");
+    drop(other);
+    // What is queued later is done later.
+    organization(&catalog, user.id, "acme").await;
+    let minute = NOW.0 - NOW.0.rem_euclid(60_000_000);
+    assert_eq!(last_used().await, Some(Timestamp(minute)));
+}
+
 #[tokio::test]
 async fn deleted_configs_are_nowhere_on_disk() {
     let (folder, path) = folder();
@@ -226,6 +289,127 @@ async fn deleted_configs_are_nowhere_on_disk() {
 }
 
 #[tokio::test]
+async fn replaced_configs_are_nowhere_on_disk() {
+    let (folder, path) = folder();
+    let catalog = open(&path);
+    let user = owner(&catalog).await.id;
+    let acme = organization(&catalog, user, "acme").await;
+    let (mut kept, mut replaced) = (Vec::new(), Vec::new());
+    for number in 0..60 {
+        let length = |at: usize| [60, 300, 1000, 3000, 4090, 9000][at % 6];
+        let (id, old) = connector(&catalog, acme, user, length(number)).await;
+        // The same length, a longer one, and a shorter one.
+        let mut new = "tc1:a:".to_owned();
+        while new.len() < length(number + number % 3) {
+            new.push_str(&Uuid::new_v4().simple().to_string());
+        }
+        let sealed = (number % 5 > 0).then(|| new.clone());
+        let change = ConnectorChange { sealed, ..ConnectorChange::default() };
+        let changed = catalog.update_connector(acme, id, &change).await.expect("an answer");
+        assert!(changed.is_some());
+        let stored = catalog.sealed_config(id).await.expect("an answer").expect("a config");
+        if number % 5 > 0 {
+            assert_eq!(stored, new);
+            replaced.push(old);
+        }
+        if number % 20 == 1 {
+            assert_eq!(remnants(&bytes_on_disk(&folder), &replaced[replaced.len() - 1..]), 0);
+        }
+        kept.push(stored);
+    }
+    let bytes = bytes_on_disk(&folder);
+    assert_eq!(remnants(&bytes, &replaced), 0);
+    let parts: usize = kept.iter().map(|sealed| (sealed.len() - 6) / 16).sum();
+    let found = remnants(&bytes, &kept);
+    assert!(found > parts * 9 / 10, "the search itself works: {found} of {parts}");
+}
+
+#[tokio::test]
+async fn a_snapshot_is_the_whole_catalog_of_one_moment() {
+    let (folder, path) = folder();
+    let catalog = open(&path);
+    let user = owner(&catalog).await;
+    let acme = organization(&catalog, user.id, "acme").await;
+    let (id, sealed) = connector(&catalog, acme, user.id, 9000).await;
+    let deleted = connector(&catalog, acme, user.id, 9000).await;
+    assert!(catalog.delete_connector(acme, deleted.0, NOW).await.expect("an answer"));
+    let writer = catalog.open_writer(NOW).await.expect("a writer");
+
+    catalog.hold("whoever makes the copy", 60_000).await.expect("a hold");
+    let copy = folder.path().join("co?py%20#1'.sqlite");
+    catalog.snapshot(&copy).await.expect("a copy");
+    assert!(matches!(catalog.purge_trash(NOW).await, Err(Error::Held { .. })));
+    let mode = std::fs::metadata(&copy).expect("a file").permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+    assert_eq!(remnants(&std::fs::read(&copy).expect("bytes"), &[deleted.1]), 0);
+    organization(&catalog, user.id, "later").await;
+
+    let info = catalog.store_info().await.expect("the identity");
+    let copied = open(&copy);
+    assert_eq!(copied.integrity().await.expect("an answer"), Vec::<String>::new());
+    assert_eq!(copied.store_info().await.expect("the identity"), info);
+    assert_eq!(copied.organizations_of(user.id).await.expect("a list").len(), 1);
+    assert_eq!(copied.sealed_config(id).await.expect("an answer"), Some(sealed));
+    assert_eq!(copied.purge_trash(NOW).await.expect("nobody holds it"), Vec::<String>::new());
+    assert!(copied.open_writer(NOW).await.expect("a writer") > writer);
+}
+
+#[tokio::test]
+async fn a_snapshot_overwrites_nothing_and_leaves_nothing_half_done() {
+    let (folder, path) = folder();
+    let catalog = open(&path);
+    let copy = folder.path().join("copy.sqlite");
+    std::fs::write(&copy, b"precious").expect("a file");
+    let refused = catalog.snapshot(&copy).await;
+    assert!(matches!(refused, Err(Error::Conflict { .. })), "{refused:?}");
+    assert_eq!(std::fs::read(&copy).expect("bytes"), b"precious");
+    let refused = catalog.snapshot(&folder.path().join("no folder/copy")).await;
+    assert!(matches!(refused, Err(Error::Snapshot(_))), "{refused:?}");
+    let odd = folder.path().join(std::ffi::OsStr::from_bytes(b"not UTF-8 \xff"));
+    let refused = catalog.snapshot(&odd).await;
+    assert!(matches!(refused, Err(Error::Snapshot(_))), "{refused:?}");
+    assert!(!odd.exists(), "what it began is gone");
+}
+
+#[tokio::test]
+async fn a_snapshot_may_be_taken_while_others_write_and_without_a_server() {
+    let (folder, path) = folder();
+    let catalog = open(&path);
+    let user = owner(&catalog).await;
+    let write = async {
+        for number in 0..40 {
+            organization(&catalog, user.id, &format!("org-{number:02}")).await;
+        }
+    };
+    let copies: Vec<_> =
+        (0..4).map(|number| folder.path().join(format!("copy-{number}"))).collect();
+    let copy = async {
+        for copy in &copies {
+            catalog.snapshot(copy).await.expect("a copy");
+        }
+    };
+    tokio::join!(write, copy);
+    drop(catalog);
+    let last = folder.path().join("last");
+    let reader = Sqlite::open_read_only(&path).expect("a reader");
+    reader.snapshot(&last).await.expect("a copy");
+    let mut before = 0;
+    for copy in copies.iter().chain([&last]) {
+        let copied = open(copy);
+        assert_eq!(copied.integrity().await.expect("an answer"), Vec::<String>::new());
+        let names = copied.organizations_of(user.id).await.expect("a list");
+        let expected: Vec<_> = (0..names.len()).map(|number| format!("org-{number:02}")).collect();
+        assert_eq!(
+            names.iter().map(|found| &found.name).collect::<Vec<_>>(),
+            Vec::from_iter(&expected)
+        );
+        assert!(names.len() >= before, "a later copy is of a later moment");
+        before = names.len();
+    }
+    assert_eq!(before, 40);
+}
+
+#[tokio::test]
 async fn a_reader_in_another_process_puts_the_wiping_off_but_not_away() {
     let (folder, path) = folder();
     let catalog = open(&path);
@@ -253,7 +437,7 @@ async fn damage_is_reported() {
     drop(catalog);
     let connection = rusqlite::Connection::open(&path).expect("a database");
     connection.pragma_update(None, "foreign_keys", 0).expect("a setting");
-    connection.execute("INSERT INTO writers VALUES (7, x'00', 1, 1)", []).expect("damage");
+    connection.execute("INSERT INTO writers VALUES (7, x'00', 1, 1, NULL)", []).expect("damage");
     drop(connection);
     let catalog = open(&path);
     let found = catalog.integrity().await.expect("an answer");
@@ -269,9 +453,11 @@ async fn no_flipped_bit_of_the_schema_is_taken_for_a_failure() {
     drop(catalog);
     let sound = std::fs::read(&path).expect("readable");
     let table = |name: &str| {
-        let text = format!("CREATE TABLE {name}");
-        let found = sound.windows(text.len()).position(|bytes| bytes == text.as_bytes());
-        found.expect("the table's definition is there")
+        // A table that a migration made anew has its name in quotes.
+        [format!("CREATE TABLE {name} "), format!("CREATE TABLE \"{name}\" ")]
+            .iter()
+            .find_map(|text| sound.windows(text.len()).position(|b| b == text.as_bytes()))
+            .expect("the table's definition is there")
     };
     // Names of columns that a check reads, and that it does not; and the format of the header.
     let column = |name: &str, at: usize| {

@@ -25,6 +25,7 @@ pub(crate) enum Verb {
     GetConnector,
     CreateConnector,
     DeleteConnector,
+    UpdateConnector,
     TestConnectorConfig,
     TestConnector,
     ListRepositories,
@@ -36,7 +37,10 @@ pub(crate) enum Verb {
     ListAttachedConnectors,
     DetachConnector,
     StartImport,
+    ImportFrom,
     GetImport,
+    ListImports,
+    GetImportChanges,
     CancelImport,
     RetryImport,
     GetObject,
@@ -54,6 +58,7 @@ impl Verb {
             | Self::ChangeMembers
             | Self::CreateConnector
             | Self::DeleteConnector
+            | Self::UpdateConnector
             | Self::TestConnectorConfig
             | Self::DeleteRepository => Role::Owner,
             Self::GetOrganization
@@ -69,7 +74,10 @@ impl Verb {
             | Self::ListAttachedConnectors
             | Self::DetachConnector
             | Self::StartImport
+            | Self::ImportFrom
             | Self::GetImport
+            | Self::ListImports
+            | Self::GetImportChanges
             | Self::CancelImport
             | Self::RetryImport
             | Self::GetObject

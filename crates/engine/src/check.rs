@@ -4,8 +4,11 @@
 //! First each segment is read through and its damaged items are kept by address. Then the trees of
 //! all commits are walked, newest commits first, so that damage is named with the newest commit
 //! that shows it. A page is checked once, whatever number of commits share it, and so is a large
-//! object. Memory: some 32 bytes for each different page and for each damaged item. Only reads, so
-//! it may run beside a server: what that adds meanwhile is checked or not seen.
+//! object; a packed file is read once, whatever number of segments lie in it. What a collection may
+//! take is not missed: the trees of deleted repositories and of stale commits are not walked.
+//! Memory: some 32 bytes for each different page and for each damaged item, some 200 for each
+//! packed file. Only reads, so it may run beside a server: what that adds meanwhile is checked or
+//! not seen, and what it moves is looked for where it went.
 
 use std::collections::{HashMap, HashSet};
 
@@ -13,6 +16,7 @@ use model::{Commit, CommitId, Entry, Extent, Hash, ObjectPath, Piece, Repository
 use model::{RepositoryId, SegmentId, SegmentRecord};
 use tree::Finding;
 
+use crate::commits::is_stale;
 use crate::objects::read_chunks;
 use crate::{Engine, Error, Kind, Result, pieces};
 
@@ -80,6 +84,7 @@ impl Engine {
             labels: HashMap::new(),
             bad_items: HashSet::new(),
             bad_segments: HashSet::new(),
+            packed: HashMap::new(),
             sound: HashSet::new(),
             large: HashSet::new(),
             named: HashSet::new(),
@@ -100,12 +105,22 @@ struct Check<'a> {
     bad_items: HashSet<Extent>,
     /// Segments of which nothing can be read.
     bad_segments: HashSet<SegmentId>,
+    /// Packed files that have been verified.
+    packed: HashMap<String, Packed>,
     /// Pages that are sound with all that is below them.
     sound: HashSet<Extent>,
     /// Objects of several pieces that are sound, by [`content_key`].
     large: HashSet<Hash>,
     /// Damage that was reported with a newer commit.
     named: HashSet<Hash>,
+}
+
+/// What one row says of a packed file, and what became of it.
+struct Packed {
+    length: u64,
+    directory: Hash,
+    /// Nothing in it can be read.
+    is_bad: bool,
 }
 
 impl Scope {
@@ -154,34 +169,70 @@ impl Check<'_> {
     }
 
     async fn segment(&mut self, record: &SegmentRecord) -> Result<()> {
-        let verified = match self.engine.parts.blocks.verify(record).await {
-            Err(error @ blocks::Error::Name { .. }) => {
+        self.report.segments += 1;
+        if let Some(packed) = self.packed.get(&record.file)
+            && (packed.length, packed.directory) == (record.length, record.directory)
+        {
+            if packed.is_bad {
                 self.bad_segments.insert(record.id);
-                self.damage(format!("catalog: {error}"), Some(record.repository), None);
-                return Ok(());
             }
-            other => other?,
-        };
+            return Ok(());
+        }
+        let Some((record, verified)) = self.verified(record).await? else { return Ok(()) };
+        let is_bad = verified.iter().any(|damage| damage.whole);
+        if is_bad {
+            self.bad_segments.insert(record.id);
+        }
         for damage in verified {
             let what = format!("{}: {}", damage.file, damage.what);
             self.damage(what, Some(record.repository), None);
-            if damage.whole {
-                self.bad_segments.insert(record.id);
-            }
             self.bad_items.extend(damage.items.iter().map(|(extent, _)| *extent));
         }
-        self.report.segments += 1;
-        self.report.bytes += record.length;
+        let (length, directory) = (record.length, record.directory);
+        if record.file.parse::<blocks::Name>().is_ok_and(|name| name.id != record.id) {
+            self.packed.insert(record.file, Packed { length, directory, is_bad });
+        }
+        self.report.bytes += length;
         (self.progress)(&self.report);
         Ok(())
+    }
+
+    /// The segment as it is now, with what is wrong with its file. Nothing if a collection has
+    /// taken it meanwhile, or if the row cannot be used, which is then noted.
+    async fn verified(
+        &mut self,
+        record: &SegmentRecord,
+    ) -> Result<Option<(SegmentRecord, Vec<blocks::Damage>)>> {
+        let blocks = self.engine.parts.blocks.clone();
+        let mut record = record.clone();
+        let mut verified = blocks.verify(&record).await;
+        if verified.as_ref().is_ok_and(|damages| damages.iter().any(|damage| damage.whole)) {
+            let row = self.engine.catalog().segment(record.id).await;
+            match self.or_damage(row, Some(record.repository))? {
+                Some(None) => return Ok(None),
+                Some(Some(moved)) if moved.file != record.file => {
+                    verified = blocks.verify(&moved).await;
+                    record = moved;
+                }
+                _ => {}
+            }
+        }
+        match verified {
+            Err(error @ blocks::Error::Name { .. }) => {
+                self.bad_segments.insert(record.id);
+                self.damage(format!("catalog: {error}"), Some(record.repository), None);
+                Ok(None)
+            }
+            other => Ok(Some((record, other?))),
+        }
     }
 
     /// Files that no row knows: work in progress, or leftovers for the next start to remove.
     async fn orphans(&mut self, scope: Scope) -> Result<()> {
         for file in self.engine.parts.blocks.store().list().await? {
             if scope.covers(file.name.repository) {
-                let recorded = self.engine.is_recorded(&file).await;
-                match self.or_damage(recorded, None)? {
+                let named = self.engine.catalog().is_file_named(&file.file).await;
+                match self.or_damage(named, None)? {
                     Some(true) => {}
                     Some(false) => self.report.orphans += 1,
                     None => return Ok(()),
@@ -191,8 +242,13 @@ impl Check<'_> {
         Ok(())
     }
 
-    /// The history of a repository, newest first.
+    /// The history of a repository, newest first; nothing of one that is deleted.
     async fn repository(&mut self, repository: &Repository) -> Result<()> {
+        let live = self.engine.catalog().repository_by_id(repository.id).await;
+        if self.or_damage(live, Some(repository.id))?.flatten().is_none() {
+            return Ok(());
+        }
+        let now = self.engine.now();
         let mut next = repository.head;
         // Damaged rows can make a commit its own ancestor; that their ids are wrong is found too.
         let mut seen = HashSet::new();
@@ -204,7 +260,7 @@ impl Check<'_> {
                 self.damage(what, Some(repository.id), None);
                 return Ok(());
             }
-            for commit in &batch {
+            for commit in batch.iter().filter(|commit| !is_stale(repository, commit, now)) {
                 self.commit(commit).await?;
             }
             next = batch.last().and_then(|commit| commit.parent);

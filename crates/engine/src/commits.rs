@@ -305,12 +305,14 @@ impl Engine {
     }
 }
 
-/// Whether the commit stopped being head longer ago than the repository keeps.
-fn is_stale(repository: &Repository, commit: &Commit, now: Timestamp) -> bool {
-    match (repository.retention_days, commit.superseded_at) {
+/// Whether the commit stopped being head longer ago than the repository keeps, now or when its
+/// bytes were collected.
+pub(crate) fn is_stale(repository: &Repository, commit: &Commit, now: Timestamp) -> bool {
+    let is_past = match (repository.retention_days, commit.superseded_at) {
         (Some(days), Some(superseded)) => now > superseded.plus_ms(i64::from(days) * DAY_MS),
         _ => false,
-    }
+    };
+    commit.expired || is_past
 }
 
 /// Cuts what exceeds `amount`; then there is more, and the last row that stays is the cursor.

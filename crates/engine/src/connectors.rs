@@ -5,17 +5,18 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use catalog::ConnectorChange;
 use catalog::seal::{self, SealContext};
 use model::{Connector, ConnectorId, ConnectorKind, Organization, Secret};
 use serde_json::Value;
-use sources::{ProbeError, S3Config, Scheme, SourceUri};
+use sources::{ProbeError, Scheme, SourceConfig, SourceUri};
 
 use crate::access::Verb;
 use crate::names::check_name;
 use crate::{Engine, Error, Kind, Principal, Result};
 
 /// Kinds that exist elsewhere, refused by name so that nobody looks for a typing error.
-const KINDS_TO_COME: [&str; 3] = ["gcs", "git", "google_drive"];
+const KINDS_TO_COME: [&str; 2] = ["git", "google_drive"];
 
 /// Tests of connectors side by side: each holds a connection to wherever its caller says.
 pub(crate) const PROBES_MAX: usize = 16;
@@ -26,15 +27,65 @@ const PROBE_RETRY_S: u32 = 5;
 pub struct ConnectorSpec {
     /// 1 to 255 bytes, unique among the organization's connectors.
     pub name: String,
-    /// `s3`.
+    /// `s3` or `gcs`.
     pub kind: String,
-    /// `s3://bucket/prefix/`.
+    /// `s3://bucket/prefix/` or `gs://bucket/prefix/`.
     pub source_uri: String,
     /// Credentials and options; what is in it depends on the kind.
     pub config: Value,
 }
 
+/// What of a connector is to change; what is `None` stays. Its config holds credentials, so it has
+/// no `Debug`.
+#[derive(Default)]
+pub struct ConnectorUpdate {
+    /// A new name.
+    pub name: Option<String>,
+    /// A whole new config: nothing of the old one is kept.
+    pub config: Option<Value>,
+    /// Whether it may not be used.
+    pub disabled: Option<bool>,
+}
+
 impl Engine {
+    /// Renames, disables or enables a connector, or replaces its config, whose credentials are
+    /// checked for form only. Imports that run go on with the old config until their next claim;
+    /// those through a connector that is disabled end. Kind and place stay: entries name them.
+    pub async fn update_connector(
+        &self,
+        principal: &Principal,
+        organization: &str,
+        id: ConnectorId,
+        update: ConnectorUpdate,
+    ) -> Result<Connector> {
+        let verb = Verb::UpdateConnector;
+        let organization = self.organization_for(principal, organization, verb).await?;
+        let connector = self.live_connector(&organization, id).await?;
+        let ConnectorUpdate { name, config, disabled } = update;
+        if name.is_none() && config.is_none() && disabled.is_none() {
+            return Err(Error::invalid("give at least one of name, config and disabled"));
+        }
+        if let Some(name) = &name {
+            check_name("name", name)?;
+        }
+        let sealed = match config {
+            None => None,
+            Some(config) => Some(self.check_and_seal(&connector, &config).await?),
+        };
+        let change = ConnectorChange { name, disabled, sealed };
+        let changed = self.catalog().update_connector(organization.id, id, &change).await?;
+        changed.ok_or_else(|| Error::not_found("connector"))
+    }
+
+    async fn check_and_seal(&self, connector: &Connector, config: &Value) -> Result<String> {
+        let kind = connector.kind.as_str();
+        let checked = Checked::new(kind, &connector.source_uri, config)?;
+        let allowed = self.parts.sources.validate(&checked.uri, &checked.config).await;
+        allowed.map_err(|error| Error::invalid(format!("config.endpoint: {error}")))?;
+        let config = Secret::new(config.to_string());
+        Ok(self.parts.keys.seal(seal_context(connector), &config))
+    }
+
     /// Stores a connector. `Invalid` names the bad field or config key, `Conflict` if the name is
     /// taken.
     pub async fn create_connector(
@@ -48,8 +99,6 @@ impl Engine {
         let ConnectorSpec { name, kind, source_uri, config } = spec;
         check_name("name", &name)?;
         let checked = Checked::new(&kind, &source_uri, &config)?;
-        let allowed = self.parts.sources.validate_s3(&checked.uri, &checked.config).await;
-        allowed.map_err(|error| Error::invalid(format!("config.endpoint: {error}")))?;
         let connector = Connector {
             id: ConnectorId(self.entropy().uuid()),
             organization: organization.id,
@@ -61,8 +110,7 @@ impl Engine {
             created_at: self.now(),
             deleted_at: None,
         };
-        let config = Secret::new(config.to_string());
-        let sealed = self.parts.keys.seal(seal_context(&connector), &config);
+        let sealed = self.check_and_seal(&connector, &config).await?;
         self.catalog().create_connector(&connector, &sealed).await?;
         Ok(connector)
     }
@@ -147,14 +195,14 @@ impl Engine {
             return Err(Error::new(
                 Kind::Disabled,
                 "CONNECTOR_DISABLED",
-                "the connector is disabled",
+                "the connector is disabled; have an owner enable it, or use another one",
             ));
         }
         let uri = parse_uri(connector.kind, &connector.source_uri)?;
         self.probe(&uri, self.open_config(&connector).await?).await
     }
 
-    async fn probe(&self, uri: &SourceUri, config: S3Config) -> Result<()> {
+    async fn probe(&self, uri: &SourceUri, config: SourceConfig) -> Result<()> {
         let _place = self.probes.try_acquire().map_err(|_| {
             let kind = Kind::Throttled { retry_s: PROBE_RETRY_S };
             Error::new(kind, "RATE_LIMITED", "too many connectors are being tested; try again soon")
@@ -162,18 +210,18 @@ impl Engine {
         let failed = |error: ProbeError| {
             Error::new(Kind::Source, "SOURCE_TEST_FAILED", error.to_string()).caused_by(error)
         };
-        self.parts.sources.probe_s3(uri, config).await.map_err(failed)
+        self.parts.sources.probe(uri, config).await.map_err(failed)
     }
 
     /// The config of a stored connector, opened. The caller keeps it only while the source is in
     /// use.
-    pub(crate) async fn open_config(&self, connector: &Connector) -> Result<S3Config> {
+    pub(crate) async fn open_config(&self, connector: &Connector) -> Result<SourceConfig> {
         let sealed = self.catalog().sealed_config(connector.id).await?;
         let sealed = sealed.ok_or_else(|| Error::not_found("connector"))?;
         let opened = self.parts.keys.open(seal_context(connector), &sealed).map_err(unopened)?;
         let damaged = || unopened(seal::Error::Damaged);
         let config = serde_json::from_str(opened.expose()).map_err(|_| damaged())?;
-        S3Config::parse(&config).map_err(|error| damaged().caused_by(error))
+        SourceConfig::parse(connector.kind, &config).map_err(|error| damaged().caused_by(error))
     }
 
     /// The ids of keys that sealed live connectors and are not configured, each with the number of
@@ -246,21 +294,19 @@ impl Engine {
 struct Checked {
     kind: ConnectorKind,
     uri: SourceUri,
-    config: S3Config,
+    config: SourceConfig,
 }
 
 impl Checked {
     fn new(kind: &str, source_uri: &str, config: &Value) -> Result<Self> {
         if KINDS_TO_COME.contains(&kind) {
-            let message = format!("type: this version has no {kind} connectors, only s3");
+            let message = format!("type: this version has no {kind} connectors, only s3 and gcs");
             return Err(Error::invalid(message));
         }
-        if kind != ConnectorKind::S3.as_str() {
-            return Err(Error::invalid("type: must be s3"));
-        }
-        let uri = parse_uri(ConnectorKind::S3, source_uri)?;
-        let config = S3Config::parse(config).map_err(|error| Error::invalid(error.to_string()))?;
-        Ok(Self { kind: ConnectorKind::S3, uri, config })
+        let kind = kind.parse().map_err(|_| Error::invalid("type: must be s3 or gcs"))?;
+        let uri = parse_uri(kind, source_uri)?;
+        let config = SourceConfig::parse(kind, config);
+        Ok(Self { kind, uri, config: config.map_err(|error| Error::invalid(error.to_string()))? })
     }
 }
 

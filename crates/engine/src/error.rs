@@ -9,6 +9,9 @@ use std::fmt;
 /// The result of a verb.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
+/// The code of what failed because another process holds the catalog.
+pub(crate) const CATALOG_BUSY: &str = "CATALOG_BUSY";
+
 /// What kind of refusal or failure this is. The HTTP status of each is mapped in the server, in one
 /// file.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -134,7 +137,16 @@ impl From<catalog::Error> for Error {
             catalog::Error::TooMany { what } => Self::conflict(format!(
                 "the organization has too many {what}; wait for some to end, or cancel them"
             )),
+            catalog::Error::Held { what } => Self::conflict(format!(
+                "collections are held by {what}; try again when it has ended"
+            )),
             error @ catalog::Error::Full(_) => Self::full().caused_by(error),
+            error @ catalog::Error::Busy(_) => Self::new(
+                Kind::Unavailable,
+                CATALOG_BUSY,
+                "another process holds the server's catalog; nothing was changed, try again",
+            )
+            .caused_by(error),
             error => Self::internal(error),
         }
     }
@@ -165,5 +177,19 @@ impl From<tree::Error> for Error {
             error => Self::new(Kind::Damaged, "DATA_DAMAGED", "a page of the tree is damaged")
                 .caused_by(error),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_held_catalog_is_worth_another_try() {
+        let busy = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_BUSY);
+        let held = catalog::Error::from(rusqlite::Error::SqliteFailure(busy, None));
+        let error = Error::from(held);
+        assert_eq!((error.kind, error.code), (Kind::Unavailable, CATALOG_BUSY));
+        assert!(error.message.contains("try again"), "{error}");
     }
 }

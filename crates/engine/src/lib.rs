@@ -1,12 +1,15 @@
 //! What may be done: the use cases, and the only room where blocks, tree, catalog and sources meet.
 //!
 //! Every verb of a user takes who asks first and decides access itself ([`access`]), so no caller
-//! can forget to; what the operator runs (bootstrap, check, sweep, digest) has no principal. Verbs
-//! are grouped by resource, one file each; the heart is the life of an import, in [`import`].
+//! can forget to; what the operator runs (bootstrap, check, collect, sweep, digest) has no
+//! principal. Verbs are grouped by resource, one file each; the heart is the life of an import, in
+//! [`import`].
 
 mod access;
 mod accounts;
+mod backup;
 mod check;
+mod collect;
 mod commits;
 mod connectors;
 mod digest;
@@ -33,12 +36,14 @@ use tree::Tree;
 
 pub use access::Principal;
 pub use accounts::{Credential, Me, NewKey, NewUserSpec};
+pub use backup::{BackupReport, BackupTarget};
 pub use check::{CheckReport, Damage, Scope};
+pub use collect::{CollectSettings, CollectWorker};
 pub use commits::{CommitView, DiffQuery, DiffRow, LogQuery, Status};
-pub use connectors::ConnectorSpec;
+pub use connectors::{ConnectorSpec, ConnectorUpdate};
 pub use digest::commit_digest;
 pub use error::{Error, Kind, Result};
-pub use import::{ImportRequest, Settings as ImportSettings, Worker};
+pub use import::{ChangeStatus, ImportRequest, PlannedChange, Settings as ImportSettings, Worker};
 pub use locate::Located;
 pub use objects::{ListedEntry, ObjectRead, ObjectsQuery, RangeRequest};
 pub use organizations::{NameCheck, OrganizationSpec};
@@ -77,6 +82,8 @@ pub struct Engine {
     probes: Arc<tokio::sync::Semaphore>,
     work: Arc<tokio::sync::Notify>,
     commit_locks: Arc<CommitLocks>,
+    /// Held by the one collection that runs.
+    collecting: Arc<tokio::sync::Mutex<()>>,
 }
 
 /// Locks that let a commit to a busy repository through; repositories share them, by id, in a fixed
@@ -91,8 +98,9 @@ impl Engine {
         let doorkeeper = Arc::new(login::Doorkeeper::new());
         let probes = Arc::new(tokio::sync::Semaphore::new(connectors::PROBES_MAX));
         let work = Arc::new(tokio::sync::Notify::new());
-        let commit_locks = Arc::default();
-        Self { parts: Arc::new(parts), tree, doorkeeper, probes, work, commit_locks }
+        let (commit_locks, collecting) = (Arc::default(), Arc::default());
+        let parts = Arc::new(parts);
+        Self { parts, tree, doorkeeper, probes, work, commit_locks, collecting }
     }
 
     fn catalog(&self) -> &dyn Catalog {

@@ -1,5 +1,5 @@
-//! Finds segments in the catalog, through a cache: what is cached never becomes wrong, so nothing
-//! expires.
+//! Finds segments in the catalog, through a cache. A record becomes wrong only when a collection
+//! moves or takes the segment: that forgets it here, and so does a reader that finds the file gone.
 
 use std::io;
 use std::sync::Arc;
@@ -48,6 +48,10 @@ impl blocks::Locate for Located {
             self.records.insert(id, record.clone());
         }
         Ok(found)
+    }
+
+    fn forget(&self, id: SegmentId) {
+        self.records.remove(&id);
     }
 }
 

@@ -35,6 +35,11 @@ impl Hasher {
         self.inner.update(bytes);
     }
 
+    /// The subtree value of what has come of a piece of several so far.
+    pub(crate) fn so_far(&self) -> Hash {
+        Hash(self.inner.finalize_non_root())
+    }
+
     /// The object's hash if the piece is the whole object, else the piece's subtree value.
     pub(crate) fn finish(self) -> Hash {
         if self.whole {

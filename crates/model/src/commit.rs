@@ -48,6 +48,9 @@ pub struct Commit {
     pub metadata: BTreeMap<String, String>,
     /// When the commit after it took its place as head; not part of the id. `None` for the head.
     pub superseded_at: Option<Timestamp>,
+    /// Whether a collection found it stale: its bytes may be gone, so it stays stale whatever the
+    /// retention says later. Not part of the id.
+    pub expired: bool,
 }
 
 impl Commit {

@@ -7,6 +7,7 @@
 #![forbid(unsafe_code)]
 
 mod account;
+mod collection;
 mod commit;
 mod connector;
 mod entry;
@@ -18,21 +19,27 @@ pub mod limits;
 mod page;
 mod path;
 mod ports;
+mod preview;
 mod repository;
 mod secret;
 mod timestamp;
 
 pub use account::{ApiKey, Member, NewApiKey, Organization, Role, User};
+pub use collection::{CollectOptions, CollectReport, Collection};
 pub use commit::{Commit, CommitId, Root};
 pub use connector::{Connector, ConnectorKind};
 pub use entry::{Content, Entry, Piece, SourceMetadata};
 pub use extent::{Extent, SegmentId, SegmentRecord, WriterId};
 pub use hash::Hash;
 pub use id::{ApiKeyId, ConnectorId, JobId, OrganizationId, RepositoryId, UserId};
-pub use import::{Import, ImportSpec, JobStatus, PendingKey, Run, ShardState};
+pub use import::{
+    Fragment, Import, ImportMode, ImportOptions, ImportProgress, ImportSource, ImportSpec, JobPins,
+    JobStatus, OnError, PendingKey, Phase, Run, ShardState, Skipped, SourceRepository,
+};
 pub use page::{Page, PageRequest};
 pub use path::{ObjectPath, PathError, successor};
-pub use ports::{Clock, Entropy, Failpoints, NoFailpoints};
+pub use ports::{Clock, Entropy, Failpoints, Injected, NoFailpoints};
+pub use preview::{Count, Preview};
 pub use repository::Repository;
 pub use secret::Secret;
 pub use timestamp::{Timestamp, TimestampError};

@@ -10,6 +10,8 @@ pub const PACKED_OBJECT_BYTES_MAX: u64 = 1 << 20;
 pub const PIECES_INLINE_MAX: usize = 4;
 /// Pieces of one object: 64 TiB, more than any source holds in one object.
 pub const PIECES_MAX: u64 = 1 << 22;
+/// Bytes of one object. A listing that names more lies.
+pub const OBJECT_BYTES_MAX: u64 = PIECES_MAX * PIECE_BYTES;
 /// A segment is closed when it has this many bytes of data.
 pub const SEGMENT_BYTES: u64 = 64 << 20;
 /// Bytes of a segment that one checksum covers.
@@ -53,7 +55,30 @@ pub const RUN_ENTRIES_MAX: usize = 8_192;
 /// A run is closed when the texts of its entries (paths, metadata, provenance) have so many bytes.
 pub const RUN_TEXT_BYTES: usize = 8 << 20;
 /// A run is closed this long after its first entry, full or not.
-pub const RUN_AGE_MAX_MS: u64 = 1_000;
+pub const RUN_AGE_MIN_MS: u64 = 500;
+/// ... or, once an import runs longer, after this percentage of the time it has run, ...
+pub const RUN_AGE_PERCENT: u32 = 2;
+/// ... up to this: what a crash costs stays a small part of what was done, and an import of days
+/// does not consist of half seconds.
+pub const RUN_AGE_MAX_MS: u64 = 5_000;
+/// Objects left out by `on_error: skip` that a job names.
+pub const SKIPPED_NAMED_MAX: usize = 100;
+/// Deletions that a mirror may make unless it is told otherwise: percentage of the entries in its
+/// reach.
+pub const MIRROR_DELETE_PERCENT_DEFAULT: u8 = 25;
+/// Globs of one import, `include` and `exclude` each.
+pub const GLOBS_MAX: usize = 100;
+/// Bytes of a glob.
+pub const GLOB_BYTES_MAX: usize = 1_024;
+/// How long an import may keep its place on a node while another organization has none.
+pub const TURN_MS: u64 = 60_000;
+/// Listing pages that are fetched ahead of what reads them, over all streams.
+pub const LISTING_AHEAD_PAGES: usize = 256;
+/// Objects of a listing that has to be sorted before it is used. One that repeats itself under ever
+/// new tokens would have no end.
+pub const SORTED_OBJECTS_MAX: u64 = 100_000_000;
+/// Streams that list ranges of keys side by side.
+pub const LISTING_STREAMS_MAX: usize = 16;
 /// Vanished objects that a job names.
 pub const MISSING_NAMED_MAX: usize = 100;
 /// Vanished objects a job tolerates whatever the size of its listing ...
@@ -74,6 +99,20 @@ pub const NAME_BYTES_MAX: usize = 255;
 pub const DESCRIPTION_BYTES_MAX: usize = 4_096;
 /// Days a failed or canceled job keeps its checkpoint.
 pub const CHECKPOINT_DAYS: i64 = 7;
+/// Percentage of all stored bytes above which a collection is refused unless it is forced.
+pub const COLLECT_PERCENT_MAX: u64 = 20;
+/// A segment is sparse, and worth compacting, when less than this percentage of it is needed.
+pub const SPARSE_PERCENT: u64 = 60;
+/// A segment with fewer bytes than this is tiny, and worth packing together with others.
+pub const TINY_SEGMENT_BYTES: u64 = 4 << 20;
+/// Hours a segment stays condemned before it goes to the trash, unless configured.
+pub const COLLECT_GRACE_HOURS_DEFAULT: i64 = 24;
+/// Days the trash is kept, unless configured.
+pub const TRASH_DAYS_DEFAULT: i64 = 7;
+/// Hours between two collections, unless configured.
+pub const COLLECT_INTERVAL_HOURS_DEFAULT: u64 = 24;
+/// How long a hold on collections lasts without being extended.
+pub const HOLD_MS: i64 = 60_000;
 /// Hours for which an `Idempotency-Key` returns the first job.
 pub const IDEMPOTENCY_HOURS: i64 = 24;
 /// Fewest hex digits of an abbreviated commit id.

@@ -21,15 +21,23 @@ pub trait Entropy: Send + Sync {
     }
 }
 
-/// Named places in the life of a job at which a test can stop the process.
+/// Named places in the life of a job at which a test can stop, hold or fail the work.
 pub trait Failpoints: Send + Sync {
-    /// Called when the work reaches `site`. The production implementation does nothing.
-    fn reach(&self, site: &'static str);
+    /// Called when the work reaches `site`. The production implementation does nothing; a test's
+    /// may end the process, panic, block the calling thread for a while, or have the step fail.
+    fn reach(&self, site: &'static str) -> Result<(), Injected>;
 }
+
+/// A failure that a test asked for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("failed on purpose at {0}")]
+pub struct Injected(pub &'static str);
 
 /// No failpoint is armed.
 pub struct NoFailpoints;
 
 impl Failpoints for NoFailpoints {
-    fn reach(&self, _site: &'static str) {}
+    fn reach(&self, _site: &'static str) -> Result<(), Injected> {
+        Ok(())
+    }
 }

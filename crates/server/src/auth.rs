@@ -35,7 +35,7 @@ impl FromRequestParts<App> for Caller {
 }
 
 /// The credential of a request with exactly one well-formed `Authorization` header.
-fn credential(headers: &HeaderMap) -> Option<Credential> {
+pub(crate) fn credential(headers: &HeaderMap) -> Option<Credential> {
     let mut values = headers.get_all(AUTHORIZATION).iter();
     let (value, None) = (values.next()?, values.next()) else { return None };
     let value = value.to_str().ok().filter(|value| value.len() <= CREDENTIAL_BYTES_MAX)?;

@@ -139,8 +139,12 @@ fn explained(field: &str, error: &serde_json::Error) -> String {
     let repeats = ["invalid type", "invalid value", "invalid length"];
     let reason = match reason.rsplit_once("expected ") {
         Some((before, wanted)) if repeats.iter().any(|start| before.starts_with(start)) => {
-            let integer = ["i64", "u64", "u32"].contains(&wanted);
-            format!("must be {}", if integer { "a whole number" } else { wanted })
+            let wanted = match wanted {
+                "i64" | "u64" | "u32" => "a whole number",
+                "a sequence" => "an array",
+                wanted => wanted,
+            };
+            format!("must be {wanted}")
         }
         _ => shortened(reason),
     };

@@ -21,6 +21,7 @@ mod range;
 mod router;
 mod routes;
 mod serve;
+mod watch;
 mod wire;
 
 use std::sync::Arc;
@@ -32,6 +33,7 @@ pub use metrics::metrics_router;
 pub use openapi::document;
 pub use router::router;
 pub use serve::{Limits, serve};
+pub use watch::Watches;
 
 /// What the handlers work with. Cheap to clone.
 #[derive(Clone)]
@@ -40,6 +42,8 @@ pub struct App {
     pub engine: Engine,
     /// Where users reach this server: scheme, host, optional port, no final `/`.
     pub public_url: Arc<str>,
+    /// The streams of events that are open.
+    pub watches: Watches,
     /// Makes request ids.
     pub entropy: Arc<dyn Entropy>,
     /// Version of the server, e.g. `0.1.0`.

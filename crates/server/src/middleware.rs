@@ -31,10 +31,15 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// Characters of a request id that is taken over from the client.
 const REQUEST_ID_CHARS_MAX: usize = 128;
 
+/// The id of a request, for a handler that goes on telling after the head of its answer is out.
+#[derive(Clone)]
+pub(crate) struct RequestId(pub(crate) String);
+
 /// Wraps a request: see the head of this file.
-pub(crate) async fn observe(State(app): State<App>, request: Request, next: Next) -> Response {
+pub(crate) async fn observe(State(app): State<App>, mut request: Request, next: Next) -> Response {
     let start = Instant::now();
     let request_id = request_id(request.headers(), &*app.entropy);
+    request.extensions_mut().insert(RequestId(request_id.clone()));
     let method = request.method().clone();
     let route = request.extensions().get::<MatchedPath>().cloned();
     let route = route.as_ref().map_or("unmatched", MatchedPath::as_str);
@@ -101,7 +106,8 @@ fn label(method: &Method) -> &'static str {
     }
 }
 
-fn log_failure(error: &Error) {
+/// Logs what a client was told, and the cause that it was not told.
+pub(crate) fn log_failure(error: &Error) {
     // Not as the field `message`, which a text log would write as it is, line ends included.
     let (code, reason) = (error.code(), error.message());
     if !error.status().is_server_error() {
@@ -128,11 +134,7 @@ fn envelope(response: &mut Response, error: &Error, request_id: &str, head: bool
     if head {
         return;
     }
-    let body = wire::Error {
-        message: error.message().to_owned(),
-        code: error.code().to_owned(),
-        request_id: request_id.to_owned(),
-    };
+    let body = wire::Error::new(error, request_id);
     let body = serde_json::to_vec(&body).expect("three strings are always JSON");
     let json = HeaderValue::from_static("application/json");
     response.headers_mut().insert(CONTENT_TYPE, json);

@@ -6,13 +6,14 @@
 use std::collections::BTreeMap;
 
 use http::StatusCode;
+use utoipa::openapi::extensions::{Extensions, ExtensionsBuilder};
 use utoipa::openapi::path::{Operation, Parameter, ParameterBuilder, ParameterIn};
 use utoipa::openapi::response::{Response, ResponseBuilder};
 use utoipa::openapi::schema::{KnownFormat, ObjectBuilder, SchemaFormat, Type};
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme};
 use utoipa::openapi::{
     Components, Content, InfoBuilder, LicenseBuilder, OpenApi, OpenApiBuilder, PathItem, Ref,
-    RefOr, Required,
+    RefOr, Required, Schema,
 };
 use utoipa::{PartialSchema, ToSchema};
 
@@ -48,6 +49,18 @@ const ARGUMENTS: [(&str, &str, bool); 7] = [
     ("key_id", "Id of the API key", false),
 ];
 
+/// Fields that go beyond the public API and that their types cannot mark themselves: the derive
+/// marks the rows of a list in place of the list, and nothing that is a schema of its own.
+const MARKED: [(&str, &str); 7] = [
+    ("StartImport", "include"),
+    ("StartImport", "exclude"),
+    ("ImportJob", "include"),
+    ("ImportJob", "exclude"),
+    ("ImportJob", "skipped"),
+    ("ImportJob", "preview"),
+    ("SourceMetadata", "origin"),
+];
+
 /// The whole document as JSON.
 pub fn document() -> String {
     let mut document = crate::router::api().into_openapi();
@@ -56,6 +69,10 @@ pub fn document() -> String {
             add_arguments(operation, path);
             add_errors(operation, is_head);
         }
+    }
+    for (schema, field) in MARKED {
+        let extensions = extensions_of(&mut document, schema, field);
+        *extensions.expect("every field of the table is in the document") = Some(mark());
     }
     document.to_pretty_json().expect("a document of plain values is always JSON")
 }
@@ -84,20 +101,35 @@ pub(crate) fn base() -> OpenApi {
     OpenApiBuilder::new().info(info).components(Some(components)).security(Some(either)).build()
 }
 
+fn mark() -> Extensions {
+    ExtensionsBuilder::new().add("x-tilde-extension", true).build()
+}
+
+fn extensions_of<'a>(
+    document: &'a mut OpenApi,
+    schema: &str,
+    field: &str,
+) -> Option<&'a mut Option<Extensions>> {
+    let schema = document.components.as_mut()?.schemas.get_mut(schema)?;
+    let RefOr::T(Schema::Object(schema)) = schema else { return None };
+    match schema.properties.get_mut(field)? {
+        RefOr::T(Schema::Array(list)) => Some(&mut list.extensions),
+        RefOr::T(Schema::OneOf(optional)) => Some(&mut optional.extensions),
+        _ => None,
+    }
+}
+
 fn error(description: &str) -> Response {
     let schema = Ref::from_schema_name(wire::Error::name());
     ResponseBuilder::new()
         .description(description)
-        .content(
-            "application/json",
-            Content::new(Some(RefOr::<utoipa::openapi::Schema>::Ref(schema))),
-        )
+        .content("application/json", Content::new(Some(RefOr::<Schema>::Ref(schema))))
         .build()
 }
 
 /// The operations of a path, each with whether it is HEAD.
 fn operations(item: &mut PathItem) -> impl Iterator<Item = (&mut Operation, bool)> {
-    let others = [&mut item.get, &mut item.post, &mut item.put, &mut item.delete];
+    let others = [&mut item.get, &mut item.post, &mut item.put, &mut item.patch, &mut item.delete];
     let others = others.into_iter().flatten().map(|operation| (operation, false));
     others.chain(item.head.as_mut().map(|operation| (operation, true)))
 }

@@ -6,9 +6,9 @@ use std::time::Duration;
 use bytes::Bytes;
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
-use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, timeout};
 
+use crate::pace::Permit;
 use crate::{Error, Result, Wait};
 
 /// The least a source must send, measured over the time we wait for it.
@@ -31,7 +31,8 @@ struct Stream {
     received: u64,
     idle_timeout: Duration,
     window: Window,
-    _permit: OwnedSemaphorePermit,
+    /// Until the last byte is here.
+    permit: Option<Permit>,
 }
 
 /// Bytes that came in, and how long we waited for them. Time in which nobody asked for bytes does
@@ -53,7 +54,7 @@ impl Body {
         host: &str,
         expected: u64,
         idle_timeout: Duration,
-        permit: OwnedSemaphorePermit,
+        permit: Permit,
     ) -> Self {
         Self(Inner::Stream(Box::new(Stream {
             incoming,
@@ -62,7 +63,7 @@ impl Body {
             received: 0,
             idle_timeout,
             window: Window::default(),
-            _permit: permit,
+            permit: Some(permit).filter(|_| expected > 0),
         })))
     }
 
@@ -95,6 +96,9 @@ impl Stream {
             self.received += bytes.len() as u64;
             if self.received > self.expected {
                 return Err(Error::protocol("a body is longer than announced"));
+            }
+            if self.received == self.expected {
+                self.permit = None;
             }
             if self.window.is_slow(waited, bytes.len() as u64) {
                 let bytes_per_second = BYTES_PER_SECOND_MIN;

@@ -59,16 +59,16 @@ pub(crate) struct Dialer(Arc<Rules>);
 
 struct Rules {
     egress: Egress,
-    trusted: Option<Endpoint>,
+    trusted: Vec<Endpoint>,
     resolver: Arc<dyn Resolve>,
     timeout: Duration,
 }
 
 impl Dialer {
-    /// `trusted` is an endpoint that may be private whatever `egress` says.
+    /// `trusted` are endpoints that may be private whatever `egress` says.
     pub(crate) fn new(
         egress: Egress,
-        trusted: Option<Endpoint>,
+        trusted: Vec<Endpoint>,
         resolver: Arc<dyn Resolve>,
         timeout: Duration,
     ) -> Self {
@@ -111,8 +111,8 @@ impl Dialer {
     fn check(&self, host: &Host, address: SocketAddr) -> Result<(), Refused> {
         let Rules { egress, trusted, .. } = &*self.0;
         let is_trusted = trusted
-            .as_ref()
-            .is_some_and(|trusted| trusted.host() == host && trusted.port() == address.port());
+            .iter()
+            .any(|trusted| trusted.host() == host && trusted.port() == address.port());
         if is_trusted {
             let own = egress.own.clone();
             return Egress { private: Private::Allow, own }.check(address.ip(), address.port());

@@ -107,7 +107,7 @@ pub enum Error {
     /// Not an HTTP answer.
     #[error(
         "{host} does not answer in well-formed HTTP/1.1: check that the connector's endpoint is \
-         that of an S3 service, with the right scheme (http or https) and port"
+         that of the storage service, with the right scheme (http or https) and port"
     )]
     NotHttp {
         /// Host and port.
@@ -116,10 +116,10 @@ pub enum Error {
         #[source]
         source: BoxError,
     },
-    /// An answer that is not the XML it should be.
+    /// An answer that is not the document it should be.
     #[error(
         "{host} answers a listing with something else ({what}): check that the connector's \
-         endpoint is that of an S3 service"
+         endpoint is that of the storage service"
     )]
     NotListing {
         /// Host and port.
@@ -167,6 +167,29 @@ pub enum Error {
         code: Code,
         /// What was forbidden.
         operation: Operation,
+    },
+    /// A service account is good, but lacks a role.
+    #[error(
+        "the source forbids {operation} ({}): the service account needs {}",
+        answer(.status, .code),
+        operation.role()
+    )]
+    Role {
+        /// HTTP status.
+        status: u16,
+        /// The source's error code.
+        code: Option<Code>,
+        /// What was forbidden.
+        operation: Operation,
+    },
+    /// The bucket is paid for by who reads it, and nobody is named or may be billed.
+    #[error(
+        "the bucket is paid for by its readers ({code}): set project_id in the connector's config \
+         to a project that the service account may bill (serviceusage.services.use)"
+    )]
+    Billing {
+        /// The source's error code.
+        code: Code,
     },
     /// The clocks differ too much for a signature.
     #[error(
@@ -219,6 +242,16 @@ pub enum Error {
         /// The source's error code.
         code: Code,
     },
+    /// The object is encrypted with a key that the source does not keep.
+    #[error(
+        "the source does not hand out the object as it is asked for ({code}): it may be encrypted \
+         with a key of its owner (SSE-C), which is not supported; encrypt it in the source \
+         another way"
+    )]
+    CustomerKey {
+        /// The source's error code.
+        code: Code,
+    },
     /// The source asks for patience.
     #[error(
         "the source is overloaded or out of order ({}): try again later",
@@ -245,8 +278,11 @@ pub enum Error {
         /// What was refused.
         operation: Operation,
     },
+    /// The listing does not ascend by the bytes of its keys, so it cannot be read in step.
+    #[error("the source does not list its keys in order")]
+    Unordered,
     /// The source does not keep to the protocol, so its data cannot be trusted.
-    #[error("the source breaks the S3 protocol: {0}")]
+    #[error("the source breaks its protocol: {0}")]
     Protocol(String),
     /// Metadata that an entry cannot hold.
     #[error("the object's metadata cannot be kept: {0}")]
@@ -284,6 +320,22 @@ impl Error {
         )
     }
 
+    /// Whether the source asks to be asked less.
+    pub(crate) fn is_throttling(&self) -> bool {
+        let Self::Unavailable { status, code, .. } = self else { return false };
+        let by_code = matches!(
+            code.as_ref().map_or("", Code::as_str),
+            "RequestLimitExceeded"
+                | "RequestThrottled"
+                | "RequestThrottledException"
+                | "SlowDown"
+                | "Throttling"
+                | "ThrottlingException"
+                | "TooManyRequests"
+        );
+        matches!(status, 429 | 503) || by_code
+    }
+
     /// Whether the source says that the object is not there.
     pub fn is_vanished(&self) -> bool {
         matches!(self, Self::Vanished)
@@ -292,6 +344,26 @@ impl Error {
     /// Whether the object is another than the listed one.
     pub fn is_changed(&self) -> bool {
         matches!(self, Self::Changed)
+    }
+
+    /// Whether this is about the one object that was read, so that others may well be readable.
+    pub fn is_about_object(&self) -> bool {
+        match self {
+            Self::Denied { operation, .. } | Self::Status { operation, .. } => {
+                *operation == Operation::Read
+            }
+            Self::Archived { .. }
+            | Self::CustomerKey { .. }
+            | Self::Metadata(_)
+            | Self::Mismatch(_)
+            | Self::Protocol(_)
+            | Self::Cut { .. }
+            | Self::Slow { .. } => true,
+            // A source that is overloaded or gone is no fault of the object.
+            Self::Unavailable { status, .. } => *status == 500,
+            Self::GaveUp { last, .. } => last.is_about_object(),
+            _ => false,
+        }
     }
 
     /// How often to try at most, time permitting: what looks like a wrong configuration is not
@@ -352,13 +424,27 @@ pub enum Operation {
     List,
     /// An object.
     Read,
+    /// An access token.
+    SignIn,
 }
 
 impl Operation {
     const fn right(self) -> &'static str {
         match self {
-            Self::List => "s3:ListBucket on the bucket",
-            Self::Read => "s3:GetObject on the objects (and kms:Decrypt where they are encrypted)",
+            Self::List => "s3:ListBucket on the bucket (one whose requesters pay cannot be read)",
+            Self::Read => {
+                "s3:GetObject on the objects, and kms:Decrypt where they are encrypted (a bucket \
+                 whose requesters pay cannot be read)"
+            }
+            Self::SignIn => "a key that may sign in",
+        }
+    }
+
+    const fn role(self) -> &'static str {
+        match self {
+            Self::List => "storage.objects.list on the bucket, e.g. by Storage Object Viewer",
+            Self::Read => "storage.objects.get on the objects, e.g. by Storage Object Viewer",
+            Self::SignIn => "a key that may sign in",
         }
     }
 }
@@ -368,11 +454,13 @@ impl fmt::Display for Operation {
         f.write_str(match self {
             Self::List => "listing the bucket",
             Self::Read => "reading the object",
+            Self::SignIn => "signing in",
         })
     }
 }
 
-/// A source's error code: 1 to 64 letters and digits, so that it can carry nothing else.
+/// A source's error code: 1 to 64 letters, digits and underscores, so that it can carry nothing
+/// else.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Code(String);
 
@@ -380,7 +468,7 @@ impl Code {
     /// The code, if it is one.
     pub fn new(text: &str) -> Option<Self> {
         let good = (1..=CODE_BYTES_MAX).contains(&text.len())
-            && text.bytes().all(|byte| byte.is_ascii_alphanumeric());
+            && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
         good.then(|| Self(text.to_owned()))
     }
 

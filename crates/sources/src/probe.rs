@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::time::timeout;
 
-use crate::{Error, Result, Source};
+use crate::{Error, Operation, Result, Source};
 
 /// Bytes of the one object that are read at most.
 const READ_BYTES_MAX: u64 = 64 << 10;
@@ -85,9 +85,10 @@ fn step_of(error: &Error, step: Step) -> Step {
         {
             Step::Reach
         }
-        Error::Credentials { .. } | Error::Skewed { .. } | Error::Region { .. } => {
-            Step::Authenticate
-        }
+        Error::Credentials { .. }
+        | Error::Skewed { .. }
+        | Error::Region { .. }
+        | Error::Status { operation: Operation::SignIn, .. } => Step::Authenticate,
         _ => step,
     }
 }

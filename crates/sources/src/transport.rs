@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use http::{Request, Response};
-use http_body_util::{BodyExt, Empty};
+use http_body_util::{BodyExt, Empty, Full};
 use hyper::body::Incoming;
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy;
@@ -27,7 +27,7 @@ const HEADERS_MAX: usize = model::limits::METADATA_PAIRS_MAX + 64;
 
 /// The client that all sources share.
 pub(crate) struct Transport {
-    client: legacy::Client<HttpsConnector<Dialer>, Empty<Bytes>>,
+    client: legacy::Client<HttpsConnector<Dialer>, Full<Bytes>>,
     timeouts: Timeouts,
 }
 
@@ -53,11 +53,20 @@ impl Transport {
         self.timeouts.idle
     }
 
-    /// One request, up to the head of its answer, whatever its status.
+    /// One request without a body, up to the head of its answer, whatever its status.
     pub(crate) async fn send(
         &self,
         host: &str,
         request: Request<Empty<Bytes>>,
+    ) -> Result<Response<Incoming>> {
+        self.post(host, request.map(|_| Full::default())).await
+    }
+
+    /// The same with a body.
+    pub(crate) async fn post(
+        &self,
+        host: &str,
+        request: Request<Full<Bytes>>,
     ) -> Result<Response<Incoming>> {
         match timeout(self.timeouts.first_byte, self.client.request(request)).await {
             Ok(Ok(response)) => Ok(response),
@@ -69,8 +78,22 @@ impl Transport {
         }
     }
 
-    /// A small body as a whole; `None` if it has more than `bytes_max` bytes.
+    /// A small body as a whole; `None` if it has more than `bytes_max` bytes. One that drips is
+    /// not waited for longer than one that stalls at its end.
     pub(crate) async fn collect(
+        &self,
+        host: &str,
+        body: Incoming,
+        bytes_max: usize,
+    ) -> Result<Option<Bytes>> {
+        let patience = self.timeouts.first_byte + self.timeouts.idle;
+        match timeout(patience, self.collect_slowly(host, body, bytes_max)).await {
+            Ok(result) => result,
+            Err(_) => Err(too_slow(host, patience)),
+        }
+    }
+
+    async fn collect_slowly(
         &self,
         host: &str,
         mut body: Incoming,
@@ -78,19 +101,14 @@ impl Transport {
     ) -> Result<Option<Bytes>> {
         let mut all = BytesMut::new();
         loop {
-            let frame = timeout(self.timeouts.first_byte, body.frame()).await;
-            let chunk = match frame {
+            let chunk = match timeout(self.timeouts.idle, body.frame()).await {
                 Ok(None) => return Ok(Some(all.freeze())),
                 Ok(Some(Ok(frame))) => frame.into_data().unwrap_or_default(),
                 Ok(Some(Err(source))) => {
                     let host = host.to_owned();
                     return Err(Error::Broken { host, source: Box::new(source) });
                 }
-                Err(_) => {
-                    let seconds = self.timeouts.first_byte.as_secs();
-                    let host = host.to_owned();
-                    return Err(Error::Timeout { host, wait: Wait::Body, seconds });
-                }
+                Err(_) => return Err(too_slow(host, self.timeouts.idle)),
             };
             if all.len() + chunk.len() > bytes_max {
                 return Ok(None);
@@ -98,6 +116,10 @@ impl Transport {
             all.extend_from_slice(&chunk);
         }
     }
+}
+
+fn too_slow(host: &str, after: Duration) -> Error {
+    Error::Timeout { host: host.to_owned(), wait: Wait::Body, seconds: after.as_secs() }
 }
 
 /// Finds out what a failed request means for its user.

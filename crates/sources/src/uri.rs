@@ -19,6 +19,16 @@ pub enum Scheme {
     Gs,
 }
 
+impl Scheme {
+    /// As it stands before `://`.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::S3 => "s3",
+            Self::Gs => "gs",
+        }
+    }
+}
+
 /// `s3://bucket/prefix/`: a bucket and a directory in it.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct SourceUri {
@@ -87,11 +97,7 @@ impl FromStr for SourceUri {
 
 impl fmt::Display for SourceUri {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let scheme = match self.scheme {
-            Scheme::S3 => "s3",
-            Scheme::Gs => "gs",
-        };
-        write!(f, "{scheme}://{}/{}", self.bucket, self.prefix)
+        write!(f, "{}://{}/{}", self.scheme.as_str(), self.bucket, self.prefix)
     }
 }
 
@@ -141,12 +147,17 @@ impl Mapping {
             true => source_prefix.to_owned(),
             false => format!("{directory}{source_prefix}"),
         };
+        Self::of_paths(&prefix, destination_path)
+    }
+
+    /// For a source whose keys are the paths of a repository: `prefix` is taken as it is.
+    pub fn of_paths(prefix: &str, destination_path: &str) -> Self {
         let mut destination = destination_path.to_owned();
         if !destination.is_empty() && !destination.ends_with('/') {
             destination.push('/');
         }
         let cut = prefix.rfind('/').map_or(0, |at| at + 1);
-        Self { prefix: prefix.into_bytes(), cut, destination }
+        Self { prefix: prefix.as_bytes().to_vec(), cut, destination }
     }
 
     /// The plain string prefix of all keys of the import.
@@ -159,11 +170,30 @@ impl Mapping {
         &self.destination
     }
 
+    /// What all paths of the import start with, and so the part of the repository it can change.
+    pub fn reach(&self) -> Vec<u8> {
+        [self.destination.as_bytes(), self.relative(&self.prefix)].concat()
+    }
+
+    /// The part of a key that its path keeps, below the destination.
+    pub fn relative<'a>(&self, key: &'a [u8]) -> &'a [u8] {
+        key.get(self.cut..).unwrap_or_default()
+    }
+
+    /// The part of a path of the import below the destination.
+    pub fn below_destination<'a>(&self, path: &'a ObjectPath) -> &'a [u8] {
+        path.as_bytes().get(self.destination.len()..).unwrap_or_default()
+    }
+
+    /// The key that gets `path`, a path of the import.
+    pub fn key_of(&self, path: &ObjectPath) -> Vec<u8> {
+        [&self.prefix[..self.cut], self.below_destination(path)].concat()
+    }
+
     /// What becomes of `key`, which starts with the effective prefix.
     pub fn path_of(&self, key: &[u8]) -> Mapped {
         debug_assert!(key.starts_with(&self.prefix), "a listing stays under its prefix");
-        let rest = key.get(self.cut..).unwrap_or_default();
-        let path = [self.destination.as_bytes(), rest].concat();
+        let path = [self.destination.as_bytes(), self.relative(key)].concat();
         if path.is_empty() {
             return Mapped::Marker;
         }
@@ -295,6 +325,24 @@ mod tests {
                 })
                 .collect();
             prop_assert!(paths.is_sorted_by(|left, right| left < right));
+        }
+
+        #[test]
+        fn a_path_leads_back_to_its_key(
+            directory in "[ab/]{0,4}", prefix in "[ab/]{0,4}", destination in "[ab/]{0,3}",
+            rest in "(a|b|/|é|\\.csv){0,5}",
+        ) {
+            let mapping = mapping(&format!("s3://bucket/{directory}"), &prefix, &destination);
+            let key = [mapping.effective_prefix(), rest.as_bytes()].concat();
+            match mapping.path_of(&key) {
+                Mapped::Path(path) => {
+                    prop_assert!(path.as_bytes().starts_with(&mapping.reach()));
+                    prop_assert_eq!(mapping.below_destination(&path), mapping.relative(&key));
+                    prop_assert_eq!(mapping.key_of(&path), key);
+                }
+                Mapped::Marker => prop_assert!(destination.is_empty() && rest.is_empty()),
+                Mapped::Invalid(reason) => prop_assert!(false, "{:?}", reason),
+            }
         }
     }
 }

@@ -10,12 +10,12 @@ use clap::{Args, Parser, Subcommand};
 use tokio::runtime::{Builder, Runtime};
 
 use crate::config::{Config, Flag, markdown};
-use crate::{admin, check, logs, quickstart, serve};
+use crate::{admin, backup, check, gc, logs, quickstart, serve};
 
 /// Threads for work that blocks, file reads and writes above all.
 const BLOCKING_THREADS_MAX: usize = 32;
 
-/// Versioned data with imports from S3.
+/// Versioned data with imports from S3, Google Cloud Storage and other repositories.
 #[derive(Parser)]
 #[command(name = "tilde", version, disable_help_subcommand = true)]
 struct Cli {
@@ -46,6 +46,26 @@ enum Command {
         place: Place,
         #[command(flatten)]
         options: check::Options,
+    },
+    /// Back up a data directory into a folder, which then holds what a server can be started on
+    ///
+    /// Works beside a running server. Copies what is new since the former backup in the folder; cut
+    /// off anywhere, it leaves that one whole. To restore, serve a copy of the folder.
+    Backup {
+        #[command(flatten)]
+        place: Place,
+        #[command(flatten)]
+        options: backup::Options,
+    },
+    /// Collect now: find bytes that nothing needs any more, and remove them in the end
+    ///
+    /// Asks the running server, or does it itself. Exit code 0: done; 1: refused or failed, and
+    /// nothing that is needed is gone; 2: could not run.
+    Gc {
+        #[command(flatten)]
+        place: Place,
+        #[command(flatten)]
+        options: gc::Options,
     },
     /// Print the version
     Version,
@@ -145,6 +165,13 @@ pub(crate) fn run() -> ExitCode {
             let checked =
                 place.load(None).and_then(|config| block_on(check::run(&config, options)));
             checked.unwrap_or_else(|error| fail(&error, check::COULD_NOT_CHECK))
+        }
+        Command::Backup { place, options } => {
+            exit(place.load(None).and_then(|config| block_on(backup::run(&config, options))))
+        }
+        Command::Gc { place, options } => {
+            let collected = place.load(None).and_then(|config| block_on(gc::run(&config, options)));
+            collected.unwrap_or_else(|error| fail(&error, gc::COULD_NOT_RUN))
         }
         Command::Version => {
             println!("tilde {}", env!("CARGO_PKG_VERSION"));

@@ -8,9 +8,11 @@
 //! DATA/segments/           the bytes of objects and pages
 //! DATA/keys/encryption.key the key that seals connector credentials, if none is configured
 //! DATA/admin.key           the first API key of the user admin
+//! DATA/backup.lock         says that this is a backup: held by a backup that writes to it
 //! ```
 //!
-//! The folder is readable by its owner only, and so is every secret in it.
+//! The folder is readable by its owner only, and so is every secret in it. A backup that is served
+//! becomes a data directory like any other, and is no backup any more.
 
 use std::fs::{DirBuilder, File, OpenOptions, Permissions, TryLockError};
 use std::io::{ErrorKind, Write as _};
@@ -115,6 +117,12 @@ impl DataDir {
         Ok(lock)
     }
 
+    /// The lock of a directory that a server has used; `None` while one uses it.
+    pub(crate) fn open_unless_served(&self) -> Result<Option<Lock>> {
+        self.open_beside()?;
+        self.try_lock()
+    }
+
     /// For commands that work beside a running server: the directory must have been used by one.
     pub(crate) fn open_beside(&self) -> Result<()> {
         match self.format()? {
@@ -141,6 +149,11 @@ impl DataDir {
                 format.store
             ),
         }
+    }
+
+    /// The id of the store that the directory belongs to, if it belongs to one yet.
+    pub(crate) fn store(&self) -> Result<Option<String>> {
+        Ok(self.format()?.map(|format| format.store))
     }
 
     /// The key made for this directory, if there is one.
@@ -171,21 +184,47 @@ impl DataDir {
     }
 
     fn lock(&self) -> Result<Lock> {
-        let path = self.root.join("lock");
-        let shown = path.display();
-        let file = OpenOptions::new().create(true).append(true).mode(0o600).open(&path);
-        let file = file.with_context(|| format!("cannot open {shown}"))?;
-        match file.try_lock() {
-            Ok(()) => Ok(Lock { _file: file }),
-            Err(TryLockError::WouldBlock) => bail!(
-                "another server uses the data directory {} (it holds {shown}); stop it, or give \
-                 this one another directory with --data-dir",
-                self.root.display()
-            ),
-            Err(TryLockError::Error(error)) => {
-                Err(error).with_context(|| format!("cannot lock {shown}"))
-            }
+        self.try_lock()?.with_context(|| {
+            format!(
+                "another server uses the data directory {} (it holds {}); stop it, or give this \
+                 one another directory with --data-dir",
+                self.root.display(),
+                self.lock_file().display()
+            )
+        })
+    }
+
+    /// `None` if somebody else holds it.
+    fn try_lock(&self) -> Result<Option<Lock>> {
+        let _no_backup_begins = self.end_being_a_backup()?;
+        let lock = lock_file(&self.lock_file())?.map(|file| Lock { _file: file });
+        if lock.is_some() {
+            let _is_none = std::fs::remove_file(self.backup_lock_file());
         }
+        Ok(lock)
+    }
+
+    /// Refuses while a backup writes to this directory; holds the next one off.
+    fn end_being_a_backup(&self) -> Result<Option<File>> {
+        let path = self.backup_lock_file();
+        if !path.exists() {
+            return Ok(None);
+        }
+        let shown = self.root.display();
+        let held = lock_file(&path)?;
+        held.map(Some).with_context(|| {
+            format!("a backup is being written to {shown}; wait until it has ended, or use a copy")
+        })
+    }
+
+    /// Held by the server; there once one has run.
+    pub(crate) fn lock_file(&self) -> PathBuf {
+        self.root.join("lock")
+    }
+
+    /// Held by a backup that writes to the directory; there if it is one.
+    pub(crate) fn backup_lock_file(&self) -> PathBuf {
+        self.root.join("backup.lock")
     }
 
     /// `None` if there is no format file.
@@ -259,6 +298,20 @@ impl Format {
     }
 }
 
+/// The file, made if need be and locked; `None` if somebody else has it locked.
+pub(crate) fn lock_file(path: &Path) -> Result<Option<File>> {
+    let shown = path.display();
+    let file = OpenOptions::new().create(true).append(true).mode(0o600).open(path);
+    let file = file.with_context(|| format!("cannot open {shown}"))?;
+    match file.try_lock() {
+        Ok(()) => Ok(Some(file)),
+        Err(TryLockError::WouldBlock) => Ok(None),
+        Err(TryLockError::Error(error)) => {
+            Err(error).with_context(|| format!("cannot lock {shown}"))
+        }
+    }
+}
+
 /// Writes a new file that only its owner can read, durably.
 pub(crate) fn write_private(path: &Path, text: &str) -> Result<()> {
     let write = || {
@@ -270,7 +323,8 @@ pub(crate) fn write_private(path: &Path, text: &str) -> Result<()> {
     path.parent().map_or(Ok(()), sync_folder)
 }
 
-fn make_private_folder(path: &Path) -> Result<()> {
+/// Makes a folder that only its owner can read.
+pub(crate) fn make_private_folder(path: &Path) -> Result<()> {
     DirBuilder::new()
         .recursive(true)
         .mode(0o700)
@@ -278,7 +332,8 @@ fn make_private_folder(path: &Path) -> Result<()> {
         .with_context(|| format!("cannot make {}", path.display()))
 }
 
-fn sync_folder(path: &Path) -> Result<()> {
+/// Makes durable what was made, renamed or removed in a folder.
+pub(crate) fn sync_folder(path: &Path) -> Result<()> {
     File::open(path)
         .and_then(|folder| folder.sync_all())
         .with_context(|| format!("cannot make {} durable", path.display()))

@@ -2,10 +2,12 @@
 //! business rules.
 
 mod admin;
+mod backup;
 mod check;
 mod cli;
 mod config;
 mod data_dir;
+mod gc;
 mod logs;
 mod metrics;
 mod quickstart;

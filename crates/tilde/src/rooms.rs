@@ -48,6 +48,8 @@ pub(crate) fn engine(
         egress: Egress { private: config.private(), own },
         ca_files: config.ca_files.clone(),
         s3_endpoint: config.s3_endpoint.clone(),
+        gcs_endpoint: config.gcs_endpoint.clone(),
+        gcs_token_endpoint: config.gcs_token_endpoint.clone(),
         timeouts: Timeouts::default(),
     };
     let imports = ImportSettings {
@@ -74,6 +76,14 @@ pub(crate) fn engine(
 /// An engine for a command that works beside a server or without one. It reaches no source and
 /// opens no connector config.
 pub(crate) async fn engine_beside(data: &DataDir, access: Access) -> Result<Engine> {
+    named_engine_beside(data, access).await.map(|(engine, _)| engine)
+}
+
+/// As [`engine_beside`], with the id of the store.
+pub(crate) async fn named_engine_beside(
+    data: &DataDir,
+    access: Access,
+) -> Result<(Engine, String)> {
     data.open_beside()?;
     let path = data.catalog_file();
     let catalog = match access {
@@ -81,18 +91,21 @@ pub(crate) async fn engine_beside(data: &DataDir, access: Access) -> Result<Engi
         Access::Read => Sqlite::open_read_only(&path),
     };
     let catalog = catalog.with_context(|| format!("cannot open the catalog {}", path.display()))?;
-    data.pair(&catalog.store_info().await?.id)?;
+    let store = catalog.store_info().await?.id;
+    data.pair(&store)?;
     let catalog: Arc<dyn Catalog> = Arc::new(catalog);
     let (blocks, located) = open_blocks(data, &catalog)?;
     let sources = sources::Config {
         egress: Egress { private: Private::Deny, own: Vec::new() },
         ca_files: Vec::new(),
         s3_endpoint: None,
+        gcs_endpoint: None,
+        gcs_token_endpoint: sources::TokenEndpoint::Google,
         timeouts: Timeouts::default(),
     };
     let mut throwaway = [0; 32];
     SystemEntropy.fill(&mut throwaway);
-    Ok(Engine::new(Parts {
+    let engine = Engine::new(Parts {
         catalog,
         blocks,
         located,
@@ -100,10 +113,11 @@ pub(crate) async fn engine_beside(data: &DataDir, access: Access) -> Result<Engi
         keys: Arc::new(KeyRing::new(vec![("none".to_owned(), throwaway)], entropy())?),
         clock: Arc::new(SystemClock),
         entropy: entropy(),
-        failpoints: Arc::new(NoFailpoints),
+        failpoints: failpoints(data)?,
         imports: ImportSettings::default(),
         page_cache_bytes: BESIDE_CACHE_BYTES,
-    }))
+    });
+    Ok((engine, store))
 }
 
 fn open_blocks(data: &DataDir, catalog: &Arc<dyn Catalog>) -> Result<(Blocks, Arc<Located>)> {

@@ -10,9 +10,9 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, anyhow};
 use catalog::Catalog as _;
 use catalog::sqlite::Sqlite;
-use engine::{Engine, Worker};
+use engine::{CollectWorker, Engine, Worker};
 use model::Secret;
-use server::{App, Limits};
+use server::{App, Limits, Watches};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -39,6 +39,7 @@ pub(crate) struct Server {
     /// Where the key of the first user was written, if this start made one.
     pub(crate) first_key: Option<FirstKey>,
     worker: Worker,
+    collector: CollectWorker,
     listeners: JoinSet<()>,
     shutdown: CancellationToken,
     // The last to go: when the directory is free, nothing uses it any more.
@@ -89,6 +90,7 @@ pub(crate) async fn start(config: &Config) -> Result<Server> {
     let removed = engine.sweep().await.context("cannot remove leftover files")?;
     let first_key = bootstrap(&engine, &data).await?;
     let worker = Worker::start(engine.clone());
+    let collector = CollectWorker::start(engine.clone(), config.collections());
 
     let url = format!("{scheme}://{}", reachable(own[0]));
     let shutdown = CancellationToken::new();
@@ -101,6 +103,7 @@ pub(crate) async fn start(config: &Config) -> Result<Server> {
     let app = App {
         engine: engine.clone(),
         public_url: config.public_url.as_deref().unwrap_or(&url).into(),
+        watches: Watches::new(shutdown.clone()),
         entropy: Arc::new(SystemEntropy),
         version: env!("CARGO_PKG_VERSION"),
     };
@@ -109,17 +112,17 @@ pub(crate) async fn start(config: &Config) -> Result<Server> {
     warn_if_exposed(config);
     warn_of_missing_keys(&engine).await?;
     tracing::info!(%url, address = %own[0], data_dir = %data.root().display(), removed, "started");
-    Ok(Server { url, engine, first_key, worker, listeners, shutdown, _lock: lock })
+    Ok(Server { url, engine, first_key, worker, collector, listeners, shutdown, _lock: lock })
 }
 
 impl Server {
     /// Accepts no more, checkpoints what runs and gives it back, lets requests in flight end, and
     /// closes.
     pub(crate) async fn stop(self) {
-        let Self { worker, mut listeners, shutdown, engine, _lock, .. } = self;
+        let Self { worker, collector, mut listeners, shutdown, engine, _lock, .. } = self;
         shutdown.cancel();
         let orderly = async {
-            worker.stop().await;
+            tokio::join!(worker.stop(), collector.stop());
             while listeners.join_next().await.is_some() {}
         };
         if tokio::time::timeout(STOP_TIMEOUT, orderly).await.is_err() {

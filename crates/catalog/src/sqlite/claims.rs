@@ -3,26 +3,31 @@
 //! Every write of a worker carries the epoch of its claim and changes nothing once a newer claim
 //! exists or the job has ended. Leases are compared by the database's clock alone, and only to
 //! decide whether a job may be claimed anew: what fences is the epoch. The words `status IN
-//! ('pending', 'running')` let a query use the index of open jobs.
+//! ('pending', 'running')` and `status = 'running'` let a query use the indices of such jobs.
 
-use model::{CommitId, Import, JobId, JobStatus, RepositoryId, Timestamp, WriterId};
+use model::{
+    CommitId, Import, ImportProgress, JobId, JobStatus, OrganizationId, Phase, RepositoryId,
+    Timestamp, WriterId,
+};
 use rusqlite::{Connection, named_params, params};
 
 use super::columns::{commit_if_any, count, of_count, uuid};
-use super::query::{all, change, one};
-use super::{commits, imports, shards};
+use super::documents::{self, of_preview, of_progress};
+use super::query::{change, exists, one};
+use super::{commits, imports, progress, segments, shards};
 use crate::{Checkpoint, Claim, ClaimKey, Error, Finish, Finished, Result, Standing};
 
 /// Why a job may not go on, by the state of everything it depends on.
 const STANDING: &str = "
     SELECT jobs.repository, jobs.epoch, jobs.cancel_requested,
         jobs.status = 'running' AS is_running,
+        ifnull(json_extract(jobs.options, '$.dry_run'), 0) AS is_dry_run,
         CASE
             WHEN organizations.deleted_at IS NOT NULL THEN 'the organization was deleted'
             WHEN repositories.deleted_at IS NOT NULL THEN 'the repository was deleted'
             WHEN connectors.deleted_at IS NOT NULL THEN 'the connector was deleted'
             WHEN connectors.disabled THEN 'the connector was disabled'
-            WHEN NOT EXISTS (
+            WHEN jobs.connector IS NOT NULL AND NOT EXISTS (
                 SELECT 1 FROM attachments
                 WHERE repository = jobs.repository AND connector = jobs.connector
             ) THEN 'the connector was detached from the repository'
@@ -30,11 +35,17 @@ const STANDING: &str = "
                 SELECT 1 FROM members
                 WHERE organization = organizations.id AND user = jobs.created_by
             ) THEN 'the user who started the import was removed from the organization'
+            WHEN sources.deleted_at IS NOT NULL THEN 'the source repository was deleted'
+            WHEN jobs.source_repository IS NOT NULL AND NOT EXISTS (
+                SELECT 1 FROM members
+                WHERE organization = sources.organization AND user = jobs.created_by
+            ) THEN 'the user who started the import lost access to the source repository'
         END AS bar
     FROM jobs
     JOIN repositories ON repositories.id = jobs.repository
     JOIN organizations ON organizations.id = repositories.organization
-    JOIN connectors ON connectors.id = jobs.connector
+    LEFT JOIN connectors ON connectors.id = jobs.connector
+    LEFT JOIN repositories AS sources ON sources.id = jobs.source_repository
     WHERE jobs.id = ?1";
 
 struct State {
@@ -42,6 +53,7 @@ struct State {
     is_running: bool,
     epoch: u64,
     is_cancel_requested: bool,
+    is_dry_run: bool,
     bar: Option<String>,
 }
 
@@ -53,6 +65,7 @@ impl State {
                 is_running: row.get("is_running")?,
                 epoch: count(row, "epoch")?,
                 is_cancel_requested: row.get("cancel_requested")?,
+                is_dry_run: row.get("is_dry_run")?,
                 bar: row.get("bar")?,
             })
         })
@@ -89,56 +102,95 @@ pub(super) fn claim(
     now: Timestamp,
 ) -> Result<Option<Claim>> {
     // Every round but the last ends a job.
-    while let Some((import, attempts)) = next_claimable(db)? {
-        if let Some((status, error)) = State::of(db, import.id)?.and_then(State::verdict) {
-            end(db, import.id, status, error.as_deref(), now)?;
-        } else if attempts >= u64::from(attempts_max) {
+    while let Some(next) = next_claimable(db)? {
+        let job = next.import.id;
+        if let Some((status, error)) = State::of(db, job)?.and_then(State::verdict) {
+            end(db, job, status, error.as_deref(), now)?;
+        } else if next.attempts >= u64::from(attempts_max) {
             let error = format!(
-                "{attempts} workers in a row stopped during this import without progress; \
-                 the log of the server may say why"
+                "{} workers in a row stopped during this import without progress; \
+                 the log of the server may say why",
+                next.attempts
             );
-            end(db, import.id, JobStatus::Failed, Some(&error), now)?;
+            end(db, job, JobStatus::Failed, Some(&error), now)?;
         } else {
-            return take(db, import, owner, lease_ms, now).map(Some);
+            return take(db, next, owner, lease_ms, now).map(Some);
         }
     }
     Ok(None)
 }
 
-/// The oldest claimable job of the organization that has the fewest running: many jobs of one
-/// organization do not keep the others waiting.
-fn next_claimable(db: &Connection) -> Result<Option<(Import, u64)>> {
+struct Claimable {
+    import: Import,
+    organization: OrganizationId,
+    attempts: u64,
+}
+
+/// The longest waiting claimable job of the organization that has the fewest running: many jobs of
+/// one organization do not keep the others waiting.
+fn next_claimable(db: &Connection) -> Result<Option<Claimable>> {
     one(
         db,
-        "SELECT jobs.* FROM jobs JOIN repositories ON repositories.id = jobs.repository
+        "SELECT jobs.*, repositories.organization
+         FROM jobs JOIN repositories ON repositories.id = jobs.repository
          WHERE jobs.status IN ('pending', 'running') AND (jobs.status = 'pending'
             OR jobs.lease_until_ms <= CAST(unixepoch('subsec') * 1000 AS INTEGER))
          ORDER BY (SELECT count(*) FROM jobs AS others
                 JOIN repositories AS theirs ON theirs.id = others.repository
-                WHERE others.status = 'running' AND others.status IN ('pending', 'running')
+                WHERE others.status = 'running'
+                    AND others.lease_until_ms > CAST(unixepoch('subsec') * 1000 AS INTEGER)
                     AND theirs.organization = repositories.organization),
-            jobs.created_at, jobs.rowid LIMIT 1",
+            jobs.queued_at, jobs.number LIMIT 1",
         [],
-        |row| Ok((imports::decode(row)?, count(row, "attempts")?)),
+        |row| {
+            Ok(Claimable {
+                import: imports::decode(row)?,
+                organization: OrganizationId(uuid(row, "organization")?),
+                attempts: count(row, "attempts")?,
+            })
+        },
+    )
+}
+
+/// By the same measure as [`next_claimable`]: a job whose lease has ended waits, it does not run.
+pub(super) fn is_starving(db: &Connection) -> Result<bool> {
+    exists(
+        db,
+        "SELECT 1 FROM jobs JOIN repositories ON repositories.id = jobs.repository
+         WHERE jobs.status IN ('pending', 'running') AND (jobs.status = 'pending'
+            OR jobs.lease_until_ms <= CAST(unixepoch('subsec') * 1000 AS INTEGER))
+            AND NOT EXISTS (SELECT 1 FROM jobs AS others
+                JOIN repositories AS theirs ON theirs.id = others.repository
+                WHERE others.status = 'running'
+                    AND others.lease_until_ms > CAST(unixepoch('subsec') * 1000 AS INTEGER)
+                    AND theirs.organization = repositories.organization)",
+        [],
     )
 }
 
 fn take(
     db: &Connection,
-    import: Import,
+    Claimable { import, organization, .. }: Claimable,
     owner: &str,
     lease_ms: i64,
     now: Timestamp,
 ) -> Result<Claim> {
     let gone = || Error::Damaged { what: "a claimed job is gone".to_owned() };
     let job = import.id.0.as_bytes();
+    let shard = shards::state(db, import.id)?;
     let epoch = one(
         db,
         "UPDATE jobs SET status = 'running', epoch = epoch + 1, attempts = attempts + 1,
             owner = ?2, lease_until_ms = CAST(unixepoch('subsec') * 1000 AS INTEGER) + ?3,
-            updated_at = ?4
+            progress = ?4, updated_at = ?5
          WHERE id = ?1 RETURNING epoch",
-        params![job, owner, lease_ms, now.0],
+        params![
+            job,
+            owner,
+            lease_ms,
+            of_progress(&progress::claimed(import.progress, &shard)),
+            now.0
+        ],
         |row| count(row, "epoch"),
     )?
     .ok_or_else(gone)?;
@@ -150,10 +202,12 @@ fn take(
     )?
     .ok_or_else(gone)?;
     Ok(Claim {
+        organization,
         epoch,
         writer: WriterId(writer),
-        shard: shards::state(db, import.id)?,
+        shard,
         runs: shards::runs(db, import.id)?,
+        prior_runs: shards::prior_runs(db, import.id)?,
         import: imports::import(db, import.spec.repository, import.id)?.ok_or_else(gone)?,
     })
 }
@@ -162,41 +216,17 @@ pub(super) fn void_leases(db: &Connection) -> Result<()> {
     // The epoch rises too, so that whatever the old workers left behind counts as fenced.
     change(
         db,
-        "UPDATE jobs SET lease_until_ms = 0, epoch = epoch + 1
-         WHERE status = 'running' AND status IN ('pending', 'running')",
+        "UPDATE jobs SET lease_until_ms = 0, epoch = epoch + 1 WHERE status = 'running'",
         [],
-    )
-    .map(|_| ())
-}
-
-pub(super) fn live_writers(db: &Connection) -> Result<Vec<WriterId>> {
-    all(
-        db,
-        "SELECT writers.id FROM jobs
-         JOIN writers ON writers.job = jobs.id AND writers.epoch = jobs.epoch
-         WHERE status = 'running' AND status IN ('pending', 'running') ORDER BY writers.id",
-        [],
-        |row| Ok(WriterId(count(row, "id")?)),
-    )
-}
-
-pub(super) fn newest_writer(db: &Connection) -> Result<Option<WriterId>> {
-    let sql = "SELECT id FROM writers ORDER BY id DESC LIMIT 1";
-    one(db, sql, [], |row| Ok(WriterId(count(row, "id")?)))
-}
-
-/// What a worker reports beside its life.
-pub(super) struct Progress {
-    pub(super) objects_imported: u64,
-    pub(super) objects_missing: u64,
-    pub(super) bytes_imported: u64,
+    )?;
+    segments::close_writers(db)
 }
 
 pub(super) fn heartbeat(
     db: &Connection,
     claim: ClaimKey,
     lease_ms: i64,
-    progress: &Progress,
+    told: &ImportProgress,
     now: Timestamp,
 ) -> Result<Standing> {
     let standing = standing(db, claim)?;
@@ -207,7 +237,7 @@ pub(super) fn heartbeat(
              WHERE id = ?1",
             params![claim.job.0.as_bytes(), lease_ms],
         )?;
-        record(db, claim, progress, now)?;
+        record(db, claim, |stored| progress::told(stored, told), now)?;
     }
     Ok(standing)
 }
@@ -217,25 +247,26 @@ fn standing(db: &Connection, claim: ClaimKey) -> Result<Standing> {
     Ok(state.map_or(Standing::Fenced, |state| state.standing(claim)))
 }
 
-/// Stores live counts, if the claim holds. They never fall: after a crash a new worker starts from
-/// the checkpoint, behind what the old one had told.
-fn record(db: &Connection, claim: ClaimKey, progress: &Progress, now: Timestamp) -> Result<()> {
-    let changed = change(
+/// Stores what has become of the progress, if the claim holds.
+fn record(
+    db: &Connection,
+    claim: ClaimKey,
+    become_of: impl FnOnce(ImportProgress) -> ImportProgress,
+    now: Timestamp,
+) -> Result<()> {
+    let stored = one(
         db,
-        "UPDATE jobs SET objects_imported = max(objects_imported, :objects),
-            objects_missing = max(objects_missing, :missing),
-            bytes_imported = max(bytes_imported, :bytes), updated_at = :now
-         WHERE id = :id AND epoch = :epoch AND status = 'running'",
-        named_params! {
-            ":id": claim.job.0.as_bytes(),
-            ":epoch": of_count(claim.epoch),
-            ":objects": of_count(progress.objects_imported),
-            ":missing": of_count(progress.objects_missing),
-            ":bytes": of_count(progress.bytes_imported),
-            ":now": now.0,
-        },
+        "SELECT progress FROM jobs WHERE id = ?1 AND epoch = ?2 AND status = 'running'",
+        params![claim.job.0.as_bytes(), of_count(claim.epoch)],
+        |row| documents::progress(row, "progress"),
     )?;
-    if changed == 0 { Err(Error::Fenced) } else { Ok(()) }
+    let progress = become_of(stored.ok_or(Error::Fenced)?);
+    change(
+        db,
+        "UPDATE jobs SET progress = ?2, updated_at = ?3 WHERE id = ?1",
+        params![claim.job.0.as_bytes(), of_progress(&progress), now.0],
+    )?;
+    Ok(())
 }
 
 pub(super) fn checkpoint(
@@ -245,14 +276,9 @@ pub(super) fn checkpoint(
     now: Timestamp,
 ) -> Result<()> {
     let shard = &checkpoint.shard;
-    let progress = Progress {
-        objects_imported: shard.objects,
-        objects_missing: shard.missing,
-        bytes_imported: shard.bytes,
-    };
-    record(db, claim, &progress, now)?;
+    record(db, claim, |stored| progress::checkpointed(stored, shard), now)?;
     change(db, "UPDATE jobs SET attempts = 0 WHERE id = ?1", [claim.job.0.as_bytes()])?;
-    commits::insert_segments(db, &checkpoint.segments)?;
+    segments::insert(db, &checkpoint.segments)?;
     shards::store(db, claim.job, shard)?;
     checkpoint.run.as_ref().map_or(Ok(()), |run| shards::append(db, claim.job, run))
 }
@@ -266,7 +292,7 @@ pub(super) fn finish(
     let Some(state) = State::of(db, claim.job)? else {
         return Ok(Finished::Stopped(Standing::Fenced));
     };
-    let repository = state.repository;
+    let (repository, is_dry_run) = (state.repository, state.is_dry_run);
     let standing = state.standing(claim);
     if standing != Standing::Good {
         return Ok(Finished::Stopped(standing));
@@ -275,7 +301,10 @@ pub(super) fn finish(
     if head != finish.expected_head {
         return Ok(Finished::HeadMoved(head));
     }
-    commits::insert_segments(db, &finish.segments)?;
+    if is_dry_run && (finish.commit.is_some() || finish.commit_id.is_some()) {
+        return Err(Error::Conflict { what: "a dry run, which makes no commit," });
+    }
+    segments::insert(db, &finish.segments)?;
     if let Some(commit) = &finish.commit {
         if commit.repository != repository || commit.parent != head {
             return Err(Error::Conflict { what: "another history" });
@@ -294,18 +323,17 @@ fn head(db: &Connection, repository: RepositoryId) -> Result<Option<CommitId>> {
 }
 
 fn complete(db: &Connection, job: JobId, finish: &Finish, now: Timestamp) -> Result<()> {
+    let progress = ImportProgress { phase: Phase::Ended, ..finish.progress.clone() };
     change(
         db,
-        "UPDATE jobs SET status = 'completed', commit_id = :commit_id,
-            objects_imported = :objects, objects_missing = :missing, bytes_imported = :bytes,
-            owner = NULL, lease_until_ms = NULL, updated_at = :now
+        "UPDATE jobs SET status = 'completed', commit_id = :commit_id, progress = :progress,
+            preview = :preview, owner = NULL, lease_until_ms = NULL, updated_at = :now
          WHERE id = :id",
         named_params! {
             ":id": job.0.as_bytes(),
             ":commit_id": finish.commit_id.map(|id| id.0),
-            ":objects": of_count(finish.objects_imported),
-            ":missing": of_count(finish.objects_missing),
-            ":bytes": of_count(finish.bytes_imported),
+            ":progress": of_progress(&progress),
+            ":preview": finish.preview.as_ref().map(of_preview),
             ":now": now.0,
         },
     )?;
@@ -344,6 +372,7 @@ fn end(
     change(
         db,
         "UPDATE jobs SET status = ?2, error = ?3, owner = NULL, lease_until_ms = NULL,
+            progress = json_set(progress, '$.phase', 'ended', '$.bytes_per_second', 0),
             updated_at = ?4
          WHERE id = ?1",
         params![job.0.as_bytes(), status.as_str(), error, now.0],
@@ -356,7 +385,10 @@ pub(super) fn release(db: &Connection, claim: ClaimKey, now: Timestamp) -> Resul
     let changed = change(
         db,
         "UPDATE jobs SET status = iif(cancel_requested, 'canceled', 'pending'),
-            attempts = max(attempts - 1, 0), owner = NULL, lease_until_ms = NULL, updated_at = ?3
+            progress = json_set(progress, '$.bytes_per_second', 0,
+                '$.phase', iif(cancel_requested, 'ended', 'waiting')),
+            attempts = max(attempts - 1, 0), owner = NULL, lease_until_ms = NULL, updated_at = ?3,
+            queued_at = ?3
          WHERE id = ?1 AND epoch = ?2 AND status = 'running'",
         params![claim.job.0.as_bytes(), of_count(claim.epoch), now.0],
     )?;

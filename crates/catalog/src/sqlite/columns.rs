@@ -1,11 +1,12 @@
 //! How values lie in columns, beyond what the database's own types do.
 
-use std::collections::BTreeMap;
 use std::str::FromStr;
 
 use model::{CommitId, Extent, Hash, IdError, SegmentId, Timestamp, WriterId};
 use rusqlite::Row;
 use rusqlite::types::Type;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use uuid::Uuid;
 
 type Result<T> = rusqlite::Result<T>;
@@ -26,6 +27,11 @@ pub(super) fn undecodable(
 /// An id.
 pub(super) fn uuid(row: &Row<'_>, column: &str) -> Result<Uuid> {
     Ok(Uuid::from_bytes(row.get(column)?))
+}
+
+/// An id that may be missing.
+pub(super) fn uuid_if_any(row: &Row<'_>, column: &str) -> Result<Option<Uuid>> {
+    Ok(row.get::<_, Option<[u8; 16]>>(column)?.map(Uuid::from_bytes))
 }
 
 /// A time.
@@ -65,10 +71,15 @@ pub(super) fn name<T: FromStr<Err = IdError>>(row: &Row<'_>, column: &str) -> Re
     text.parse().map_err(|error| undecodable(row, column, error))
 }
 
-/// Key-value pairs: a JSON object.
-pub(super) fn pairs(row: &Row<'_>, column: &str) -> Result<BTreeMap<String, String>> {
+/// A JSON text.
+pub(super) fn json<T: DeserializeOwned>(row: &Row<'_>, column: &str) -> Result<T> {
     let text = row.get_ref(column)?.as_str().map_err(|error| undecodable(row, column, error))?;
     serde_json::from_str(text).map_err(|error| undecodable(row, column, error))
+}
+
+/// A JSON text for a column, of a value that always has one.
+pub(super) fn of_json(value: &impl Serialize) -> String {
+    serde_json::to_string(value).expect("texts, numbers and lists of them can always be JSON")
 }
 
 /// An extent: writer (8 bytes), number, offset and length (4 each), big-endian.

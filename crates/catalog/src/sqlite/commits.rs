@@ -1,12 +1,10 @@
-//! Commits, segments, and the database as a whole.
+//! Commits, and the database as a whole.
 
-use model::{
-    Commit, CommitId, JobId, RepositoryId, Root, SegmentId, SegmentRecord, UserId, WriterId,
-};
+use model::{Commit, CommitId, JobId, RepositoryId, Root, Timestamp, UserId};
 use rusqlite::{Connection, Row, named_params, params};
 
 use super::columns::{
-    EXTENT_BYTES, commit_if_any, count, extent, hash, of_count, of_extent, pairs, time,
+    EXTENT_BYTES, commit_if_any, count, extent, hash, json, of_count, of_extent, of_json, time,
     time_if_any, uuid,
 };
 use super::migrations;
@@ -30,10 +28,7 @@ pub(super) fn integrity(db: &Connection) -> Result<Vec<String>> {
     let mut found = migrations::altered(db)?;
     let checked = all(db, "PRAGMA integrity_check", [], |row| row.get::<_, String>(0))?;
     found.extend(checked.into_iter().filter(|line| line != "ok"));
-    found.extend(all(db, "PRAGMA foreign_key_check", [], |row| {
-        let (table, parent): (String, String) = (row.get("table")?, row.get("parent")?);
-        Ok(format!("a row of {table} refers to a row of {parent} that is not there"))
-    })?);
+    found.extend(migrations::dangling(db)?);
     Ok(found)
 }
 
@@ -83,7 +78,6 @@ pub(super) fn log(
 
 /// Stores the commit that `job` made.
 pub(super) fn insert(db: &Connection, commit: &Commit, job: JobId) -> Result<()> {
-    let metadata = serde_json::to_string(&commit.metadata).expect("texts can always be JSON");
     change(
         db,
         "INSERT INTO commits (repository, id, parent, root_page, root_level, root_hash,
@@ -104,12 +98,36 @@ pub(super) fn insert(db: &Connection, commit: &Commit, job: JobId) -> Result<()>
             ":committer": commit.committer.0.as_bytes(),
             ":committer_name": commit.committer_name,
             ":created_at": commit.created_at.0,
-            ":metadata": metadata,
+            ":metadata": of_json(&commit.metadata),
             ":job": job.0.as_bytes(),
         },
     )
     .map_err(|error| error.or_conflict("a commit of this import or at this place"))?;
     Ok(())
+}
+
+/// Makes commits that are stale at `now` stale for good; how many were not before.
+pub(super) fn expire(db: &Connection, now: Timestamp) -> Result<u64> {
+    let changed = change(
+        db,
+        "UPDATE commits SET expired_at = ?1
+         WHERE expired_at IS NULL AND superseded_at IS NOT NULL AND EXISTS (
+            SELECT 1 FROM repositories WHERE id = commits.repository
+                AND superseded_at + retention_days * 86400000000 < ?1)",
+        [now.0],
+    )?;
+    Ok(changed as u64)
+}
+
+/// Takes back what [`expire`] did to commits of whose bytes nothing is gone for good.
+pub(super) fn unexpire(db: &Connection) -> Result<()> {
+    change(
+        db,
+        "UPDATE commits SET expired_at = NULL WHERE expired_at > ifnull(
+            (SELECT CAST(value AS INTEGER) FROM meta WHERE key = 'purged_before'), expired_at - 1)",
+        [],
+    )
+    .map(|_| ())
 }
 
 /// Makes `commit` the head; the one before it is superseded.
@@ -129,57 +147,6 @@ pub(super) fn move_head(db: &Connection, commit: &Commit) -> Result<()> {
     Ok(())
 }
 
-pub(super) fn segment(db: &Connection, id: SegmentId) -> Result<Option<SegmentRecord>> {
-    let sql = "SELECT * FROM segments WHERE writer = ?1 AND number = ?2";
-    one(db, sql, params![of_count(id.writer.0), id.number], decode_segment)
-}
-
-pub(super) fn segments(
-    db: &Connection,
-    after: Option<SegmentId>,
-    limit: usize,
-) -> Result<Vec<SegmentRecord>> {
-    let (writer, number) =
-        after.map_or((-1, 0), |id| (of_count(id.writer.0), i64::from(id.number)));
-    all(
-        db,
-        "SELECT * FROM segments WHERE (writer, number) > (?1, ?2)
-         ORDER BY writer, number LIMIT ?3",
-        params![writer, number, of_count(limit as u64)],
-        decode_segment,
-    )
-}
-
-pub(super) fn insert_segments(db: &Connection, segments: &[SegmentRecord]) -> Result<()> {
-    for segment in segments {
-        change(
-            db,
-            "INSERT INTO segments (writer, number, repository, file, length, directory)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-            params![
-                of_count(segment.id.writer.0),
-                segment.id.number,
-                segment.repository.0.as_bytes(),
-                segment.file,
-                of_count(segment.length),
-                segment.directory.0
-            ],
-        )
-        .map_err(|error| error.or_conflict("a segment with this number"))?;
-    }
-    Ok(())
-}
-
-fn decode_segment(row: &Row<'_>) -> rusqlite::Result<SegmentRecord> {
-    Ok(SegmentRecord {
-        id: SegmentId { writer: WriterId(count(row, "writer")?), number: row.get("number")? },
-        repository: RepositoryId(uuid(row, "repository")?),
-        file: row.get("file")?,
-        length: count(row, "length")?,
-        directory: hash(row, "directory")?,
-    })
-}
-
 fn decode(row: &Row<'_>) -> rusqlite::Result<Commit> {
     let id: [u8; 32] = row.get("id")?;
     Ok(Commit {
@@ -197,7 +164,8 @@ fn decode(row: &Row<'_>) -> rusqlite::Result<Commit> {
         committer: UserId(uuid(row, "committer")?),
         committer_name: row.get("committer_name")?,
         created_at: time(row, "created_at")?,
-        metadata: pairs(row, "metadata")?,
+        metadata: json(row, "metadata")?,
         superseded_at: time_if_any(row, "superseded_at")?,
+        expired: time_if_any(row, "expired_at")?.is_some(),
     })
 }

@@ -6,7 +6,7 @@ use rusqlite::{Connection, Row, params};
 use super::columns::{name, time, time_if_any, uuid};
 use super::organizations;
 use super::query::{all, change, exists, one};
-use crate::{Error, Result};
+use crate::{ConnectorChange, Error, Result};
 
 pub(super) fn create(db: &Connection, new: &Connector, sealed: &str) -> Result<()> {
     organizations::require(db, new.organization)?;
@@ -27,12 +27,17 @@ pub(super) fn create(db: &Connection, new: &Connector, sealed: &str) -> Result<(
         ],
     )
     .map_err(|error| error.or_conflict("a connector with this name"))?;
-    change(
-        db,
-        "INSERT INTO sealed_configs (connector, sealed) VALUES (?1, ?2)",
-        params![new.id.0.as_bytes(), sealed],
-    )?;
-    Ok(())
+    insert_config(db, new.id, sealed)
+}
+
+fn insert_config(db: &Connection, id: ConnectorId, sealed: &str) -> Result<()> {
+    let sql = "INSERT INTO sealed_configs (connector, sealed) VALUES (?1, ?2)";
+    change(db, sql, params![id.0.as_bytes(), sealed]).map(|_| ())
+}
+
+fn delete_config(db: &Connection, id: ConnectorId) -> Result<()> {
+    let sql = "DELETE FROM sealed_configs WHERE connector = ?1";
+    change(db, sql, [id.0.as_bytes()]).map(|_| ())
 }
 
 pub(super) fn of_organization(
@@ -65,19 +70,28 @@ pub(super) fn sealed_config(db: &Connection, id: ConnectorId) -> Result<Option<S
     one(db, sql, [id.0.as_bytes()], |row| row.get("sealed"))
 }
 
-pub(super) fn set_disabled(
+pub(super) fn update(
     db: &Connection,
     organization: OrganizationId,
     id: ConnectorId,
-    disabled: bool,
-) -> Result<bool> {
+    wanted: &ConnectorChange,
+) -> Result<Option<Connector>> {
     let changed = change(
         db,
-        "UPDATE connectors SET disabled = ?3
+        "UPDATE connectors SET name = ifnull(?3, name), disabled = ifnull(?4, disabled)
          WHERE organization = ?1 AND id = ?2 AND deleted_at IS NULL",
-        params![organization.0.as_bytes(), id.0.as_bytes(), disabled],
-    )?;
-    Ok(changed > 0)
+        params![organization.0.as_bytes(), id.0.as_bytes(), wanted.name, wanted.disabled],
+    )
+    .map_err(|error| error.or_conflict("a connector with this name"))?;
+    if changed == 0 {
+        return Ok(None);
+    }
+    if let Some(sealed) = &wanted.sealed {
+        // The old row goes as a whole, in the one way that is known to leave nothing behind.
+        delete_config(db, id)?;
+        insert_config(db, id, sealed)?;
+    }
+    connector(db, organization, id)
 }
 
 pub(super) fn delete(
@@ -93,7 +107,7 @@ pub(super) fn delete(
         params![organization.0.as_bytes(), id.0.as_bytes(), now.0],
     )?;
     if changed > 0 {
-        change(db, "DELETE FROM sealed_configs WHERE connector = ?1", [id.0.as_bytes()])?;
+        delete_config(db, id)?;
         change(db, "DELETE FROM attachments WHERE connector = ?1", [id.0.as_bytes()])?;
     }
     Ok(changed > 0)

@@ -1,18 +1,34 @@
 //! Brings a database to the present version of the schema: numbered steps, each run once, all in
 //! one exclusive transaction. The version is `PRAGMA user_version`.
+//!
+//! A step may rebuild a table that others refer to. So foreign keys are off while steps run, and
+//! all of them are checked before the transaction ends: a database that does not pass stays as it
+//! was.
 
 use model::Entropy;
 use rusqlite::{Connection, TransactionBehavior, params};
 
 use super::query::all;
+use super::settings;
 use crate::{Error, Result};
 
 /// Step `n` leads from version `n` to `n + 1`. Published steps never change.
-const STEPS: &[&str] = &[include_str!("../../migrations/sqlite/0001_initial.sql")];
+const STEPS: &[&str] = &[
+    include_str!("../../migrations/sqlite/0001_initial.sql"),
+    include_str!("../../migrations/sqlite/0002_imports_and_collection.sql"),
+];
 const VERSION: u32 = STEPS.len() as u32;
 
 /// Runs the steps that `connection` lacks and gives a new store its id.
 pub(super) fn migrate(connection: &mut Connection, entropy: &dyn Entropy) -> Result<()> {
+    // The setting does nothing inside a transaction.
+    settings::set(connection, "foreign_keys", 0)?;
+    let outcome = run_steps(connection, entropy);
+    settings::set(connection, "foreign_keys", 1)?;
+    outcome
+}
+
+fn run_steps(connection: &mut Connection, entropy: &dyn Entropy) -> Result<()> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Exclusive)?;
     let found = version(&transaction)?;
     if found > VERSION {
@@ -23,12 +39,23 @@ pub(super) fn migrate(connection: &mut Connection, entropy: &dyn Entropy) -> Res
     }
     if found < VERSION {
         transaction.pragma_update(None, "user_version", VERSION)?;
+        if let Some(what) = dangling(&transaction)?.into_iter().next() {
+            return Err(Error::Damaged { what });
+        }
     }
     if found == 0 {
         let id = entropy.uuid().to_string();
         transaction.execute("INSERT INTO meta (key, value) VALUES ('store', ?1)", params![id])?;
     }
     Ok(transaction.commit()?)
+}
+
+/// Rows that refer to rows that are not there, one line for each.
+pub(super) fn dangling(db: &Connection) -> Result<Vec<String>> {
+    all(db, "PRAGMA foreign_key_check", [], |row| {
+        let (table, parent): (String, String) = (row.get("table")?, row.get("parent")?);
+        Ok(format!("a row of {table} refers to a row of {parent} that is not there"))
+    })
 }
 
 /// Whether `connection` can be read as it is.
@@ -43,6 +70,7 @@ pub(super) fn check(connection: &Connection) -> Result<()> {
 /// What of the schema is not as the steps make it, one line for each thing.
 pub(super) fn altered(db: &Connection) -> Result<Vec<String>> {
     let made = Connection::open_in_memory()?;
+    settings::set(&made, "foreign_keys", 0)?;
     for step in STEPS {
         made.execute_batch(step)?;
     }

@@ -8,29 +8,41 @@
 
 mod accounts;
 mod claims;
+mod collections;
 mod columns;
 mod commits;
 mod connectors;
+mod documents;
+mod holds;
 mod imports;
 mod migrations;
 mod operation;
 mod operations;
 mod organizations;
+mod pages;
+mod pins;
+mod progress;
 mod query;
 mod readers;
 mod repositories;
+mod segments;
 mod settings;
 mod shards;
+mod snapshot;
+mod trash;
+mod uses;
 mod writer;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
 
-use model::Entropy;
+use model::{Entropy, Timestamp};
 use rusqlite::Connection;
 
 use crate::{Error, Result};
 use operation::Effect;
 use readers::Readers;
+use uses::Uses;
 use writer::Writer;
 
 /// Threads that read.
@@ -41,6 +53,8 @@ pub struct Sqlite {
     // The readers go first: the last connection to close, the writer's, then empties the log.
     readers: Readers,
     writer: Option<Writer>,
+    uses: Uses,
+    path: PathBuf,
 }
 
 impl Sqlite {
@@ -48,17 +62,29 @@ impl Sqlite {
     /// new store. Blocks: meant for the start of a program. `NewerVersion` if a newer program made
     /// it.
     pub fn open(path: &Path, entropy: &dyn Entropy) -> Result<Self> {
+        Self::open_waiting(path, entropy, settings::BUSY_TIMEOUT)
+    }
+
+    /// As [`Self::open`]; a write waits for so long for another process that writes, before it
+    /// answers `Busy`.
+    pub fn open_waiting(
+        path: &Path,
+        entropy: &dyn Entropy,
+        busy_timeout: Duration,
+    ) -> Result<Self> {
         let mut connection = settings::open(path)?;
         migrations::migrate(&mut connection, entropy)?;
-        let writer = Some(Writer::start(connection)?);
-        Ok(Self { readers: Self::start_readers(path)?, writer })
+        let writer = Some(Writer::start(connection, busy_timeout)?);
+        let readers = Self::start_readers(path)?;
+        Ok(Self { readers, writer, uses: Uses::default(), path: path.to_owned() })
     }
 
     /// Opens the database at `path` for reading, beside a running server or without one. Operations
     /// that write answer `ReadOnly`. Blocks. `OlderVersion` if it must be migrated first.
     pub fn open_read_only(path: &Path) -> Result<Self> {
         migrations::check(&settings::open_read_only(path)?)?;
-        Ok(Self { readers: Self::start_readers(path)?, writer: None })
+        let readers = Self::start_readers(path)?;
+        Ok(Self { readers, writer: None, uses: Uses::default(), path: path.to_owned() })
     }
 
     fn start_readers(path: &Path) -> Result<Readers> {
@@ -82,7 +108,7 @@ impl Sqlite {
         T: Send + 'static,
         F: FnOnce(&Connection) -> Result<T> + Send + 'static,
     {
-        self.writer.as_ref().ok_or(Error::ReadOnly)?.run(Effect::Rows, work).await
+        self.run(Effect::Rows, work).await
     }
 
     /// As [`Self::write`], for work that deletes sealed configs: the log is emptied before the
@@ -92,6 +118,28 @@ impl Sqlite {
         T: Send + 'static,
         F: FnOnce(&Connection) -> Result<T> + Send + 'static,
     {
-        self.writer.as_ref().ok_or(Error::ReadOnly)?.run(Effect::Wipe, work).await
+        self.run(Effect::Wipe, work).await
+    }
+
+    async fn run<T, F>(&self, effect: Effect, work: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Connection) -> Result<T> + Send + 'static,
+    {
+        self.writer.as_ref().ok_or(Error::ReadOnly)?.run(effect, work).await
+    }
+
+    /// Has the use of an API key recorded. Nobody waits for it: neither a full disk nor another
+    /// process that writes may keep anybody from reading.
+    fn record_use(&self, token_hash: [u8; 32], now: Timestamp) {
+        let Some(writer) = &self.writer else { return };
+        let Some(place) = self.uses.begin(token_hash) else { return };
+        let record = move |db: &Connection| accounts::record_use(db, token_hash, now);
+        writer.run_in_passing(record, move |recorded| {
+            drop(place);
+            if let Err(error) = recorded {
+                tracing::warn!(%error, "the use of an API key could not be recorded");
+            }
+        });
     }
 }

@@ -36,22 +36,34 @@ where
     F: FnOnce(&Connection) -> Result<T> + Send + 'static,
 {
     let (answer, response) = oneshot::channel();
-    let operation = Queued { effect, work: Some(work), result: Ok(None), answer };
-    (Box::new(operation), response)
+    // A caller that no longer waits does not need the answer.
+    let operation = queued_then(effect, work, move |result| drop(answer.send(result)));
+    (operation, response)
 }
 
-struct Queued<T, F> {
+/// The operation `work`, the result of which the database thread gives to `then`.
+pub(super) fn queued_then<T, F, A>(effect: Effect, work: F, then: A) -> Box<dyn Operation>
+where
+    T: Send + 'static,
+    F: FnOnce(&Connection) -> Result<T> + Send + 'static,
+    A: FnOnce(Result<T>) + Send + 'static,
+{
+    Box::new(Queued { effect, work: Some(work), result: Ok(None), then })
+}
+
+struct Queued<T, F, A> {
     effect: Effect,
     work: Option<F>,
     /// `Ok(None)` until it has run.
     result: Result<Option<T>>,
-    answer: oneshot::Sender<Result<T>>,
+    then: A,
 }
 
-impl<T, F> Operation for Queued<T, F>
+impl<T, F, A> Operation for Queued<T, F, A>
 where
     T: Send + 'static,
     F: FnOnce(&Connection) -> Result<T> + Send + 'static,
+    A: FnOnce(Result<T>) + Send + 'static,
 {
     fn run(&mut self, db: &Connection) -> bool {
         if let Some(work) = self.work.take() {
@@ -68,7 +80,6 @@ where
 
     fn answer(self: Box<Self>, fate: Result<()>) {
         let result = self.result.and_then(|value| fate.and_then(|()| value.ok_or(Error::Aborted)));
-        // A caller that no longer waits does not need the answer.
-        let _ = self.answer.send(result);
+        (self.then)(result);
     }
 }

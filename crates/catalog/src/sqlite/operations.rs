@@ -1,17 +1,23 @@
 //! The operations of the trait: each takes what it needs along to a database thread.
 
+use std::path::Path;
+
 use async_trait::async_trait;
 use model::{
-    ApiKey, ApiKeyId, Commit, CommitId, Connector, ConnectorId, Import, JobId, JobStatus, Member,
-    NewApiKey, Organization, OrganizationId, Page, PageRequest, Repository, RepositoryId, Role,
-    SegmentId, SegmentRecord, Timestamp, User, UserId, WriterId,
+    ApiKey, ApiKeyId, CollectOptions, CollectReport, Collection, Commit, CommitId, Connector,
+    ConnectorId, Import, ImportProgress, JobId, JobPins, JobStatus, Member, NewApiKey,
+    Organization, OrganizationId, Page, PageRequest, Repository, RepositoryId, Role, SegmentId,
+    SegmentRecord, Timestamp, User, UserId, WriterId,
 };
 
-use super::claims::Progress;
-use super::{Sqlite, accounts, claims, commits, connectors, imports, organizations, repositories};
+use super::operation::Effect;
+use super::{
+    Sqlite, accounts, claims, collections, commits, connectors, holds, imports, organizations,
+    pins, repositories, segments, snapshot, trash,
+};
 use crate::{
-    Catalog, Checkpoint, Claim, ClaimKey, Finish, Finished, NamedRepository, NewUser, Result,
-    Standing, StoreInfo,
+    Catalog, Checkpoint, Claim, ClaimKey, ConnectorChange, Finish, Finished, HoldId,
+    NamedRepository, NewUser, Result, Standing, StoreInfo,
 };
 
 #[async_trait]
@@ -62,12 +68,8 @@ impl Catalog for Sqlite {
     async fn user_by_token(&self, token_hash: [u8; 32], now: Timestamp) -> Result<Option<User>> {
         let found = self.read(move |db| accounts::user_by_token(db, token_hash, now)).await?;
         let Some((user, is_due)) = found else { return Ok(None) };
-        if is_due
-            && let Err(error) =
-                self.write(move |db| accounts::record_use(db, token_hash, now)).await
-        {
-            // A full disk must not keep anybody from reading.
-            tracing::warn!(%error, "the use of an API key could not be recorded");
+        if is_due {
+            self.record_use(token_hash, now);
         }
         Ok(Some(user))
     }
@@ -190,13 +192,15 @@ impl Catalog for Sqlite {
         self.read(move |db| connectors::sealed_config(db, id)).await
     }
 
-    async fn set_connector_disabled(
+    async fn update_connector(
         &self,
         organization: OrganizationId,
         id: ConnectorId,
-        disabled: bool,
-    ) -> Result<bool> {
-        self.write(move |db| connectors::set_disabled(db, organization, id, disabled)).await
+        change: &ConnectorChange,
+    ) -> Result<Option<Connector>> {
+        let change = change.clone();
+        let effect = if change.sealed.is_some() { Effect::Wipe } else { Effect::Rows };
+        self.run(effect, move |db| connectors::update(db, organization, id, &change)).await
     }
 
     async fn delete_connector(
@@ -250,11 +254,11 @@ impl Catalog for Sqlite {
     }
 
     async fn segment(&self, id: SegmentId) -> Result<Option<SegmentRecord>> {
-        self.read(move |db| commits::segment(db, id)).await
+        self.read(move |db| segments::segment(db, id)).await
     }
 
     async fn segments(&self, after: Option<SegmentId>, limit: usize) -> Result<Vec<SegmentRecord>> {
-        self.read(move |db| commits::segments(db, after, limit)).await
+        self.read(move |db| segments::segments(db, after, limit)).await
     }
 
     async fn all_repositories(&self) -> Result<Vec<Repository>> {
@@ -266,11 +270,11 @@ impl Catalog for Sqlite {
     }
 
     async fn live_writers(&self) -> Result<Vec<WriterId>> {
-        self.read(claims::live_writers).await
+        self.read(segments::live_writers).await
     }
 
     async fn newest_writer(&self) -> Result<Option<WriterId>> {
-        self.read(claims::newest_writer).await
+        self.read(segments::newest_writer).await
     }
 
     // Imports.
@@ -288,6 +292,11 @@ impl Catalog for Sqlite {
         .await
     }
 
+    async fn imports(&self, repository: RepositoryId, page: &PageRequest) -> Result<Page<Import>> {
+        let page = page.clone();
+        self.read(move |db| imports::of_repository(db, repository, &page)).await
+    }
+
     async fn import(&self, repository: RepositoryId, id: JobId) -> Result<Option<Import>> {
         self.read(move |db| imports::import(db, repository, id)).await
     }
@@ -303,6 +312,10 @@ impl Catalog for Sqlite {
         self.write(move |db| claims::claim(db, &owner, lease_ms, attempts_max, now)).await
     }
 
+    async fn is_starving(&self) -> Result<bool> {
+        self.read(claims::is_starving).await
+    }
+
     async fn void_leases(&self) -> Result<()> {
         self.write(claims::void_leases).await
     }
@@ -311,12 +324,10 @@ impl Catalog for Sqlite {
         &self,
         claim: ClaimKey,
         lease_ms: i64,
-        objects_imported: u64,
-        objects_missing: u64,
-        bytes_imported: u64,
+        progress: &ImportProgress,
         now: Timestamp,
     ) -> Result<Standing> {
-        let progress = Progress { objects_imported, objects_missing, bytes_imported };
+        let progress = progress.clone();
         self.write(move |db| claims::heartbeat(db, claim, lease_ms, &progress, now)).await
     }
 
@@ -375,5 +386,108 @@ impl Catalog for Sqlite {
 
     async fn expire_checkpoints(&self, before: Timestamp) -> Result<u64> {
         self.write(move |db| imports::expire_checkpoints(db, before)).await
+    }
+
+    // Collection.
+
+    async fn open_writer(&self, now: Timestamp) -> Result<WriterId> {
+        self.write(move |db| segments::open_writer(db, now)).await
+    }
+
+    async fn close_writer(&self, id: WriterId) -> Result<()> {
+        self.write(move |db| segments::close_writer(db, id)).await
+    }
+
+    async fn pinning_jobs(&self) -> Result<Vec<JobId>> {
+        self.read(pins::pinning_jobs).await
+    }
+
+    async fn pins(&self, job: JobId) -> Result<JobPins> {
+        self.read(move |db| pins::pins(db, job)).await
+    }
+
+    async fn expire_commits(&self, now: Timestamp) -> Result<u64> {
+        self.write(move |db| commits::expire(db, now)).await
+    }
+
+    async fn condemn(&self, dead: &[SegmentId], now: Timestamp) -> Result<()> {
+        let dead = dead.to_vec();
+        self.write(move |db| trash::condemn(db, &dead, now)).await
+    }
+
+    async fn condemned(&self, before: Timestamp) -> Result<Vec<SegmentRecord>> {
+        self.read(move |db| trash::condemned(db, before)).await
+    }
+
+    async fn trash_segments(&self, ids: &[SegmentId], now: Timestamp) -> Result<u64> {
+        let ids = ids.to_vec();
+        self.write(move |db| trash::drop_segments(db, &ids, now)).await
+    }
+
+    async fn switch_segments(&self, packed: &[SegmentRecord], now: Timestamp) -> Result<()> {
+        let packed = packed.to_vec();
+        self.write(move |db| trash::switch(db, &packed, now)).await
+    }
+
+    async fn restore_trash(&self) -> Result<u64> {
+        self.write(trash::restore).await
+    }
+
+    async fn trashed(&self) -> Result<Vec<SegmentRecord>> {
+        self.read(trash::trashed).await
+    }
+
+    async fn purge_trash(&self, before: Timestamp) -> Result<Vec<String>> {
+        self.write(move |db| trash::purge(db, before)).await
+    }
+
+    async fn is_file_named(&self, file: &str) -> Result<bool> {
+        let file = file.to_owned();
+        self.read(move |db| trash::is_file_named(db, &file)).await
+    }
+
+    async fn hold(&self, what: &str, for_ms: i64) -> Result<HoldId> {
+        let what = what.to_owned();
+        self.write(move |db| holds::hold(db, &what, for_ms)).await
+    }
+
+    async fn extend_hold(&self, id: HoldId, for_ms: i64) -> Result<bool> {
+        self.write(move |db| holds::extend(db, id, for_ms)).await
+    }
+
+    async fn release_hold(&self, id: HoldId) -> Result<()> {
+        self.write(move |db| holds::release(db, id)).await
+    }
+
+    async fn request_collection(&self, options: &CollectOptions, now: Timestamp) -> Result<u64> {
+        let options = options.clone();
+        self.write(move |db| collections::request(db, &options, now)).await
+    }
+
+    async fn next_collection(&self) -> Result<Option<Collection>> {
+        self.read(collections::next).await
+    }
+
+    async fn collection(&self, id: u64) -> Result<Option<Collection>> {
+        self.read(move |db| collections::collection(db, id)).await
+    }
+
+    async fn last_collection(&self) -> Result<Option<Timestamp>> {
+        self.read(collections::last).await
+    }
+
+    async fn end_collection(
+        &self,
+        id: u64,
+        outcome: std::result::Result<CollectReport, String>,
+        now: Timestamp,
+    ) -> Result<()> {
+        self.write(move |db| collections::end(db, id, &outcome, now)).await
+    }
+
+    // Backup.
+
+    async fn snapshot(&self, path: &Path) -> Result<()> {
+        snapshot::write(self.path.clone(), path.to_owned()).await
     }
 }

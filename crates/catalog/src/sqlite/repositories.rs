@@ -6,6 +6,7 @@ use rusqlite::{Connection, Row, params};
 
 use super::columns::{commit_if_any, of_count, time, uuid};
 use super::organizations;
+use super::pages::cut;
 use super::query::{all, change, one};
 use crate::{NamedRepository, Result};
 
@@ -101,14 +102,6 @@ pub(super) fn of_user(
         decode_named,
     )?;
     Ok(cut(rows, amount, |last| format!("{}/{}", last.organization_name, last.repository.name)))
-}
-
-/// A page of at most `amount` of `rows`; one row more says that there is a next page.
-fn cut<T>(mut rows: Vec<T>, amount: usize, cursor: impl Fn(&T) -> String) -> Page<T> {
-    let has_more = rows.len() > amount;
-    rows.truncate(amount);
-    let next = rows.last().filter(|_| has_more).map(cursor);
-    Page { rows, next }
 }
 
 pub(super) fn update(db: &Connection, repository: &Repository) -> Result<bool> {

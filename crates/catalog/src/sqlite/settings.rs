@@ -9,7 +9,7 @@ use rusqlite::{Connection, OpenFlags};
 
 use crate::{Error, Result};
 
-/// How long a statement waits for another process that writes.
+/// How long a statement waits for another process that writes, unless it is told otherwise.
 pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 /// Prepared statements that a connection keeps: more than there are.
 const STATEMENTS_CACHED: usize = 256;
@@ -44,7 +44,8 @@ fn connect(path: &Path, access: OpenFlags) -> Result<Connection> {
     Ok(connection)
 }
 
-fn set<T>(connection: &Connection, setting: &'static str, value: T) -> Result<()>
+/// Sets a pragma and makes sure that it holds.
+pub(super) fn set<T>(connection: &Connection, setting: &'static str, value: T) -> Result<()>
 where
     T: FromSql + ToSql + PartialEq + ToString,
 {

@@ -10,8 +10,7 @@ use std::time::Duration;
 use rusqlite::Connection;
 use tokio::sync::mpsc;
 
-use super::operation::{Effect, Operation, queued};
-use super::settings::BUSY_TIMEOUT;
+use super::operation::{Effect, Operation, queued, queued_then};
 use crate::{Error, Result};
 
 /// Operations that wait for the thread; more wait at the door.
@@ -28,12 +27,14 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    /// Starts the thread on `connection`.
-    pub(super) fn start(connection: Connection) -> Result<Self> {
+    /// Starts the thread on `connection`. A batch waits for `busy_timeout` for another process that
+    /// writes; then all its operations answer [`Error::Busy`], and none of them was done.
+    pub(super) fn start(connection: Connection, busy_timeout: Duration) -> Result<Self> {
+        connection.busy_timeout(busy_timeout)?;
         let (queue, operations) = mpsc::channel(QUEUE_LENGTH);
         let thread = std::thread::Builder::new()
             .name("catalog-writer".to_owned())
-            .spawn(move || serve(&connection, operations))
+            .spawn(move || serve(&connection, operations, busy_timeout))
             .map_err(Error::Thread)?;
         Ok(Self { queue: Some(queue), thread: Some(thread) })
     }
@@ -49,6 +50,19 @@ impl Writer {
         queue.send(operation).await.map_err(|_| Error::Closed)?;
         response.await.map_err(|_| Error::Closed)?
     }
+
+    /// Queues `work` and waits for nothing. If the queue is full it is left out, and `then` is
+    /// dropped without a result.
+    pub(super) fn run_in_passing<F, A>(&self, work: F, then: A)
+    where
+        F: FnOnce(&Connection) -> Result<()> + Send + 'static,
+        A: FnOnce(Result<()>) + Send + 'static,
+    {
+        if let Some(queue) = &self.queue {
+            // Under such load whoever waits for an answer comes first.
+            let _ = queue.try_send(queued_then(Effect::Rows, work, then));
+        }
+    }
 }
 
 impl Drop for Writer {
@@ -61,7 +75,11 @@ impl Drop for Writer {
     }
 }
 
-fn serve(db: &Connection, mut operations: mpsc::Receiver<Box<dyn Operation>>) {
+fn serve(
+    db: &Connection,
+    mut operations: mpsc::Receiver<Box<dyn Operation>>,
+    busy_timeout: Duration,
+) {
     let mut must_wipe = false;
     while let Some(first) = operations.blocking_recv() {
         let mut batch = vec![first];
@@ -73,7 +91,7 @@ fn serve(db: &Connection, mut operations: mpsc::Receiver<Box<dyn Operation>>) {
         must_wipe |= batch.iter().any(|operation| operation.effect() == Effect::Wipe);
         let fate = transact(db, &mut batch);
         if must_wipe && fate.is_ok() {
-            must_wipe = !empty_log(db);
+            must_wipe = !empty_log(db, busy_timeout);
         }
         for operation in batch {
             operation.answer(fate.as_ref().copied().map_err(again));
@@ -120,11 +138,11 @@ fn again(error: &rusqlite::Error) -> Error {
 
 /// Moves the log into the database and cuts it to nothing, so that no old page is left in it.
 /// `false` if a reader in another process still needs it: then it is tried after the next batch.
-fn empty_log(db: &Connection) -> bool {
+fn empty_log(db: &Connection, busy_timeout: Duration) -> bool {
     let checkpoint = || -> rusqlite::Result<bool> {
         db.busy_timeout(WIPE_TIMEOUT)?;
         let is_busy = db.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0));
-        db.busy_timeout(BUSY_TIMEOUT)?;
+        db.busy_timeout(busy_timeout)?;
         Ok(!is_busy?)
     };
     let emptied = checkpoint().unwrap_or_else(|error| {

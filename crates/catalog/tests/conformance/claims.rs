@@ -4,9 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use catalog::{Catalog, Checkpoint, Error, Finished, Standing};
-use model::{JobStatus, ShardState, WriterId};
+use model::{JobStatus, ShardState, Skipped, WriterId};
 
-use super::world::{ATTEMPTS, ENDED_MS, LONG_MS, World, key, run, segment, shard};
+use super::world::{
+    ATTEMPTS, ENDED_MS, LONG_MS, World, counts, key, progress, run, segment, shard,
+};
 
 pub(crate) async fn jobs_are_claimed_oldest_first(catalog: Arc<dyn Catalog>) {
     let world = World::new(catalog.clone()).await;
@@ -29,7 +31,7 @@ pub(crate) async fn a_lease_that_ended_is_claimed_anew(catalog: Arc<dyn Catalog>
     let first = world.claim_with(250).await.expect("a claim");
     assert!(world.claim_with(LONG_MS).await.is_none(), "the lease holds");
     tokio::time::sleep(Duration::from_millis(150)).await;
-    let beat = catalog.heartbeat(key(&first), 400, 1, 0, 1, world.tick()).await;
+    let beat = catalog.heartbeat(key(&first), 400, &progress(1, 0, 1), world.tick()).await;
     assert_eq!(beat.expect("a heartbeat"), Standing::Good);
     tokio::time::sleep(Duration::from_millis(200)).await;
     assert!(world.claim_with(LONG_MS).await.is_none(), "the heartbeat extended it");
@@ -55,7 +57,7 @@ pub(crate) async fn voided_leases_are_claimed_at_once(catalog: Arc<dyn Catalog>)
 }
 
 async fn heartbeat(world: &World, claim: &catalog::Claim) -> Standing {
-    let beat = world.catalog.heartbeat(key(claim), LONG_MS, 1, 0, 1, world.tick()).await;
+    let beat = world.catalog.heartbeat(key(claim), LONG_MS, &progress(1, 0, 1), world.tick()).await;
     beat.expect("a heartbeat")
 }
 
@@ -93,6 +95,8 @@ pub(crate) async fn a_claim_resumes_from_the_checkpoint(catalog: Arc<dyn Catalog
         extent: model::Extent { segment: id(number), offset: 0, length: 16 << 20 },
         hash: model::Hash::of(&number.to_be_bytes()),
     };
+    let fragment =
+        model::Fragment { piece: 1, offset: 1 << 20, extent: piece(7).extent, hash: piece(7).hash };
     let state = ShardState {
         cursor: Some(vec![0, 255, b'k']),
         listed_all: true,
@@ -101,8 +105,16 @@ pub(crate) async fn a_claim_resumes_from_the_checkpoint(catalog: Arc<dyn Catalog
             size: 5 << 30,
             etag: Some("\"abc-2\"".into()),
             last_modified: world.tick(),
+            version_id: Some("3/L4kqtJ".into()),
             pieces: vec![(0, piece(0)), (319, piece(u32::MAX))],
+            fragments: vec![fragment],
         }],
+        listed: 47,
+        listed_bytes: 4711,
+        unchanged: 5,
+        unchanged_bytes: 500,
+        skipped: 1,
+        skipped_named: vec![Skipped { key: "a\"b".to_owned(), reason: "archived".to_owned() }],
         missing_names: vec!["gone/\u{1f980}".to_owned()],
         markers: 1,
         ..shard(40)
@@ -123,24 +135,23 @@ pub(crate) async fn a_claim_resumes_from_the_checkpoint(catalog: Arc<dyn Catalog
 pub(crate) async fn live_counts_never_fall(catalog: Arc<dyn Catalog>) {
     let world = World::new(catalog.clone()).await;
     let claim = world.running().await;
-    let counts = || async {
-        let job = world.job(claim.import.id).await;
-        (job.objects_imported, job.objects_missing, job.bytes_imported)
-    };
+    let now = || async { counts(&world.job(claim.import.id).await) };
     let beat = |objects, missing, bytes| {
-        catalog.heartbeat(key(&claim), LONG_MS, objects, missing, bytes, world.tick())
+        let (catalog, told) = (catalog.clone(), progress(objects, missing, bytes));
+        let (key, now) = (key(&claim), world.tick());
+        async move { catalog.heartbeat(key, LONG_MS, &told, now).await.expect("a heartbeat") }
     };
-    assert_eq!(beat(15, 0, 1500).await.expect("a heartbeat"), Standing::Good);
-    assert_eq!(counts().await, (15, 0, 1500));
+    assert_eq!(beat(15, 0, 1500).await, Standing::Good);
+    assert_eq!(now().await, (15, 0, 1500));
     world.checkpoint(&claim, 0, 10).await;
-    assert_eq!(counts().await, (15, 1, 1500));
-    assert_eq!(beat(12, 0, 1200).await.expect("a heartbeat"), Standing::Good);
-    assert_eq!(counts().await, (15, 1, 1500));
+    assert_eq!(now().await, (15, 1, 1500));
+    assert_eq!(beat(12, 0, 1200).await, Standing::Good);
+    assert_eq!(now().await, (15, 1, 1500));
     world.checkpoint(&claim, 1, 30).await;
-    assert_eq!(counts().await, (30, 3, 3000));
+    assert_eq!(now().await, (30, 3, 3000));
     let finish = world.finish_on(&claim, None);
     assert_eq!(world.finish(&claim, &finish).await, Finished::Completed);
-    assert_eq!(counts().await, (10, 1, 1000), "the final counts are what the finish says");
+    assert_eq!(now().await, (10, 1, 1000), "the final counts are what the finish says");
 }
 
 pub(crate) async fn runs_are_numbered_without_gaps(catalog: Arc<dyn Catalog>) {

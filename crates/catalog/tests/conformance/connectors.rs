@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use catalog::{Catalog, Error};
-use model::{ConnectorId, ConnectorKind, RepositoryId};
+use catalog::{Catalog, ConnectorChange, Error};
+use model::{Connector, ConnectorId, ConnectorKind, RepositoryId};
 use uuid::Uuid;
 
 use super::world::{World, at, new_connector};
@@ -96,16 +96,60 @@ pub(crate) async fn only_a_live_pair_of_one_organization_is_attached(catalog: Ar
     }
 }
 
-pub(crate) async fn a_connector_is_disabled_and_enabled(catalog: Arc<dyn Catalog>) {
+pub(crate) async fn an_update_changes_what_it_names(catalog: Arc<dyn Catalog>) {
     let world = World::new(catalog.clone()).await;
-    let (id, connector) = (world.organization.id, world.connector.id);
+    let (id, lake) = (world.organization.id, world.connector.clone());
+    let update = |organization, change: ConnectorChange| {
+        let catalog = catalog.clone();
+        async move { catalog.update_connector(organization, lake.id, &change).await }
+    };
+    let sealed = || async { catalog.sealed_config(lake.id).await.expect("an answer") };
+    let none = ConnectorChange::default();
     for disabled in [true, false] {
-        assert!(catalog.set_connector_disabled(id, connector, disabled).await.expect("an answer"));
-        let found = catalog.connector(id, connector).await.expect("an answer");
-        assert_eq!(found.expect("the connector").disabled, disabled);
+        let change = ConnectorChange { disabled: Some(disabled), ..none.clone() };
+        let expected = Connector { disabled, ..lake.clone() };
+        assert_eq!(update(id, change).await.expect("an answer"), Some(expected.clone()));
+        assert_eq!(catalog.connector(id, lake.id).await.expect("an answer"), Some(expected));
     }
+    assert_eq!(sealed().await.as_deref(), Some("tc1:a:sealed"));
+    let change = ConnectorChange {
+        name: Some("sea".to_owned()),
+        disabled: Some(true),
+        sealed: Some("tc1:a:new".to_owned()),
+    };
+    let expected = Connector { name: "sea".to_owned(), disabled: true, ..lake.clone() };
+    assert_eq!(update(id, change).await.expect("an answer"), Some(expected.clone()));
+    assert_eq!(sealed().await.as_deref(), Some("tc1:a:new"));
+    assert_eq!(update(id, none.clone()).await.expect("an answer"), Some(expected.clone()));
+    assert_eq!(catalog.attached(world.repository.id).await.expect("a list"), [expected]);
+
     let foreign = world.another_organization("other").await.id;
-    assert!(!catalog.set_connector_disabled(foreign, connector, true).await.expect("an answer"));
-    catalog.delete_connector(id, connector, at(9)).await.expect("a deletion");
-    assert!(!catalog.set_connector_disabled(id, connector, true).await.expect("an answer"));
+    let change = ConnectorChange { sealed: Some("tc1:a:foreign".to_owned()), ..none };
+    assert_eq!(update(foreign, change.clone()).await.expect("an answer"), None);
+    assert_eq!(sealed().await.as_deref(), Some("tc1:a:new"));
+    catalog.delete_connector(id, lake.id, at(9)).await.expect("a deletion");
+    assert_eq!(update(id, change).await.expect("an answer"), None);
+    assert_eq!(sealed().await, None, "a deleted connector gets no config");
+}
+
+pub(crate) async fn a_new_name_must_be_free(catalog: Arc<dyn Catalog>) {
+    let world = World::new(catalog.clone()).await;
+    let id = world.organization.id;
+    let archive = new_connector(id, world.owner.id, "archive");
+    catalog.create_connector(&archive, "tc1:a:x").await.expect("a connector");
+    let change = |name: &str| ConnectorChange {
+        name: Some(name.to_owned()),
+        disabled: None,
+        sealed: Some("tc1:a:new".to_owned()),
+    };
+    let taken = catalog.update_connector(id, archive.id, &change("lake")).await;
+    assert!(matches!(taken, Err(Error::Conflict { .. })));
+    assert_eq!(catalog.connector(id, archive.id).await.expect("an answer"), Some(archive.clone()));
+    let sealed = catalog.sealed_config(archive.id).await.expect("an answer");
+    assert_eq!(sealed.as_deref(), Some("tc1:a:x"), "nothing of it was done");
+    let own = catalog.update_connector(id, archive.id, &change("archive")).await;
+    assert!(own.expect("its own name is free").is_some());
+    catalog.delete_connector(id, world.connector.id, at(9)).await.expect("a deletion");
+    let freed = catalog.update_connector(id, archive.id, &change("lake")).await;
+    assert_eq!(freed.expect("the name is free").expect("the connector").name, "lake");
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use catalog::{Catalog, Error, Finish, Finished, Standing};
-use model::JobStatus;
+use model::{ImportProgress, JobStatus, Phase};
 
 use super::world::{World, key, segment};
 
@@ -23,8 +23,7 @@ pub(crate) async fn everything_happens_at_once(catalog: Arc<dyn Catalog>) {
     assert_eq!(old.expect("the parent").superseded_at, Some(commit.created_at));
     let job = world.job(claim.import.id).await;
     assert_eq!((job.status, job.commit, job.error), (JobStatus::Completed, Some(commit.id), None));
-    let counts = (job.objects_imported, job.objects_missing, job.bytes_imported);
-    assert_eq!(counts, (10, 1, 1000));
+    assert_eq!(job.progress, ImportProgress { phase: Phase::Ended, ..finish.progress });
     for number in [0, 1000] {
         let expected = segment(world.repository.id, claim.writer, number);
         let found = catalog.segment(expected.id).await.expect("an answer");
@@ -56,9 +55,8 @@ pub(crate) async fn nothing_matched_needs_no_commit(catalog: Arc<dyn Catalog>) {
         commit: None,
         commit_id: None,
         segments: vec![],
-        objects_imported: 0,
-        objects_missing: 0,
-        bytes_imported: 0,
+        progress: ImportProgress::default(),
+        preview: None,
     };
     assert_eq!(world.finish(&claim, &finish).await, Finished::Completed);
     let job = world.job(claim.import.id).await;

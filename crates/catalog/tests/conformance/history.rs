@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use catalog::Catalog;
-use model::{CommitId, SegmentId, WriterId};
+use model::{Commit, CommitId, SegmentId, WriterId};
 
 use super::world::{World, key, segment};
 
@@ -50,6 +50,26 @@ pub(crate) async fn the_log_goes_back_from_a_commit(catalog: Arc<dyn Catalog>) {
     ] {
         let log = catalog.log(world.repository.id, from, limit).await.expect("a log");
         assert_eq!(log.iter().map(|commit| commit.id).collect::<Vec<_>>(), expected);
+    }
+}
+
+pub(crate) async fn stale_commits_expire_for_good(catalog: Arc<dyn Catalog>) {
+    let world = World::new(catalog.clone()).await;
+    let (first, second, head) = (world.commit().await, world.commit().await, world.commit().await);
+    let a_day_after = |superseded: &Commit| superseded.created_at.plus_ms(86_400_000);
+    let mut repository = world.repository.clone();
+    let expire = async |now| catalog.expire_commits(now).await.expect("an answer");
+    assert_eq!(expire(a_day_after(&head).plus_ms(1)).await, 0, "everything is kept");
+    repository.retention_days = Some(1);
+    catalog.update_repository(&repository).await.expect("updated");
+    assert_eq!(expire(a_day_after(&second)).await, 0, "kept for the whole of the day");
+    assert_eq!(expire(a_day_after(&second).plus_ms(1)).await, 1);
+    assert_eq!(expire(a_day_after(&head).plus_ms(1)).await, 1, "those that are new");
+    repository.retention_days = None;
+    catalog.update_repository(&repository).await.expect("updated");
+    for (commit, expired) in [(first, true), (second, true), (head, false)] {
+        let found = catalog.commit(repository.id, commit.id).await.expect("an answer");
+        assert_eq!(found.expect("the commit").expired, expired);
     }
 }
 

@@ -3,23 +3,31 @@
 use std::sync::Arc;
 
 use catalog::{Catalog, Error, Finished};
-use model::{ConnectorId, Import, JobId, JobStatus};
+use model::{
+    ConnectorId, Import, ImportMode, ImportOptions, ImportProgress, ImportSource, JobId, JobStatus,
+    OnError, PageRequest,
+};
 use uuid::Uuid;
 
-use super::world::{ENDED_MS, World, at, key, shard};
+use super::world::{ENDED_MS, World, at, key, progress, shard};
 
 pub(crate) async fn a_job_starts_pending_at_the_head(catalog: Arc<dyn Catalog>) {
     let world = World::new(catalog.clone()).await;
     let head = world.commit().await.id;
-    let new = Import { objects_imported: 7, status: JobStatus::Completed, ..world.new_import() };
+    let new =
+        Import { progress: progress(7, 0, 0), status: JobStatus::Completed, ..world.new_import() };
     assert_eq!(catalog.create_import(&new, None).await.expect("a job"), new.id);
-    let expected =
-        Import { base: Some(head), objects_imported: 0, status: JobStatus::Pending, ..new.clone() };
+    let expected = Import {
+        base: Some(head),
+        progress: ImportProgress::default(),
+        status: JobStatus::Pending,
+        ..new.clone()
+    };
     assert_eq!(world.job(new.id).await, expected);
     let twice = catalog.create_import(&new, None).await;
     assert!(matches!(twice, Err(Error::Conflict { .. })));
     let mut dangling = world.new_import();
-    dangling.spec.connector = ConnectorId(Uuid::new_v4());
+    dangling.spec.source = ImportSource::Connector(ConnectorId(Uuid::new_v4()));
     let refused = catalog.create_import(&dangling, None).await;
     assert!(matches!(refused, Err(Error::NotFound { .. })));
     catalog.delete_repository(world.repository.id, at(99)).await.expect("a deletion");
@@ -113,7 +121,8 @@ pub(crate) async fn a_retry_keeps_the_checkpoint_and_the_base(catalog: Arc<dyn C
     let base = world.commit().await.id;
     let claim = world.running().await;
     world.checkpoint(&claim, 0, 20).await;
-    let beat = catalog.heartbeat(key(&claim), 1000, 25, 4, 2500, world.tick()).await;
+    let told = ImportProgress { retries: 3, ..progress(25, 4, 2500) };
+    let beat = catalog.heartbeat(key(&claim), 1000, &told, world.tick()).await;
     beat.expect("a heartbeat");
     let error = Some("the source refused");
     let ended = catalog.end_import(key(&claim), JobStatus::Failed, error, world.tick()).await;
@@ -126,8 +135,8 @@ pub(crate) async fn a_retry_keeps_the_checkpoint_and_the_base(catalog: Arc<dyn C
     let retried = retried.expect("an answer").expect("the job");
     assert_eq!(retried.status, JobStatus::Pending);
     assert_eq!((retried.error, retried.base, retried.updated_at), (None, Some(base), now));
-    let counts = (retried.objects_imported, retried.objects_missing, retried.bytes_imported);
-    assert_eq!(counts, (20, 2, 2000), "what the checkpoint holds");
+    let checkpointed = ImportProgress { objects_listed: 22, ..progress(20, 2, 2000) };
+    assert_eq!(retried.progress, checkpointed, "what the checkpoint holds");
     let again = world.claim().await;
     assert_eq!((again.import.id, again.runs.len()), (claim.import.id, 1));
     assert_eq!(again.shard, shard(20));
@@ -187,4 +196,120 @@ pub(crate) async fn checkpoints_expire(catalog: Arc<dyn Catalog>) {
     assert_eq!(catalog.expire_checkpoints(at(9999)).await.expect("an answer"), 0);
     assert!(catalog.release_import(key(&running), world.tick()).await.expect("an answer"));
     assert_eq!(world.claim().await.runs.len(), 1, "an open job keeps its checkpoint");
+}
+
+pub(crate) async fn the_whole_request_is_stored(catalog: Arc<dyn Catalog>) {
+    let world = World::new(catalog.clone()).await;
+    let mut new = world.new_import();
+    new.spec.options = ImportOptions {
+        use_versioning: true,
+        mode: ImportMode::Mirror { max_delete_percent: 0 },
+        include: vec!["**/*.csv".to_owned(), "a\"b\\{c,\u{e4}}".to_owned()],
+        exclude: vec!["tmp/**".to_owned()],
+        dry_run: true,
+        on_error: OnError::Skip,
+        concurrency: Some(u16::MAX),
+    };
+    catalog.create_import(&new, None).await.expect("a job");
+    assert_eq!(world.job(new.id).await, new);
+    assert_eq!(world.claim().await.import.spec, new.spec);
+}
+
+pub(crate) async fn an_import_from_a_repository_reads_its_head(catalog: Arc<dyn Catalog>) {
+    let world = World::new(catalog.clone()).await;
+    let target = world.another_repository(&world.organization, "target").await;
+    let from_data = || {
+        let mut new = world.new_import_from(&world.organization, &world.repository);
+        new.spec.repository = target.id;
+        new
+    };
+    let of_target = |id| {
+        let catalog = catalog.clone();
+        async move { catalog.import(target.id, id).await.expect("an answer").expect("the job") }
+    };
+    let early = from_data();
+    catalog.create_import(&early, None).await.expect("a job");
+    assert_eq!(of_target(early.id).await, early, "an empty repository has no commit");
+    catalog.cancel_import(target.id, early.id, world.tick()).await.expect("an answer");
+
+    let head = world.commit().await.id;
+    let new = from_data();
+    catalog.create_import(&new, None).await.expect("a job");
+    let expected = Import { source_commit: Some(head), ..new.clone() };
+    assert_eq!(of_target(new.id).await, expected);
+    let claim = world.claim().await;
+    assert_eq!((claim.import.id, claim.import.source_commit), (new.id, Some(head)));
+
+    let now = world.tick();
+    let retried = catalog.retry_import(target.id, early.id, now).await.expect("an answer");
+    let source_commit = retried.expect("the job").source_commit;
+    assert_eq!(source_commit, Some(head), "nothing has kept what it was created with");
+
+    catalog.delete_repository(world.repository.id, at(99)).await.expect("a deletion");
+    let refused = catalog.create_import(&from_data(), None).await;
+    assert!(matches!(refused, Err(Error::NotFound { what: "the source repository" })));
+}
+
+pub(crate) async fn history_is_listed_newest_first(catalog: Arc<dyn Catalog>) {
+    let world = World::new(catalog.clone()).await;
+    let elsewhere = world.another_repository(&world.organization, "elsewhere").await.id;
+    let mut created = Vec::new();
+    // Two of the same time, and one that was created last with an earlier time.
+    for seconds in [100, 300, 300, 400, 200] {
+        let new = Import { created_at: at(seconds), ..world.new_import() };
+        created.push(catalog.create_import(&new, None).await.expect("a job"));
+        let mut other = world.new_import();
+        other.spec.repository = elsewhere;
+        catalog.create_import(&other, None).await.expect("a job");
+    }
+    let expected = [3, 2, 1, 4, 0].map(|number: usize| created[number]);
+    let page = |repository, after: Option<String>, amount| {
+        let catalog = catalog.clone();
+        async move {
+            let page = PageRequest { after, amount };
+            catalog.imports(repository, &page).await.expect("a page")
+        }
+    };
+    let all = page(world.repository.id, None, 9).await;
+    let ids: Vec<_> = all.rows.iter().map(|import| import.id).collect();
+    assert_eq!((&ids[..], all.next), (&expected[..], None));
+    assert_eq!(all.rows[0], world.job(expected[0]).await);
+    for amount in 1..=5 {
+        let (mut ids, mut after) = (Vec::new(), None);
+        loop {
+            let part = page(world.repository.id, after, amount).await;
+            assert!(part.rows.len() == amount || part.next.is_none());
+            ids.extend(part.rows.iter().map(|import| import.id));
+            after = part.next;
+            if after.is_none() {
+                break;
+            }
+        }
+        assert_eq!(ids, expected, "pages of {amount}");
+    }
+    let cursor = page(world.repository.id, None, 1).await.next;
+    assert!(cursor.is_some());
+    for (repository, after) in [
+        (elsewhere, cursor),
+        (world.repository.id, Some(String::new())),
+        (world.repository.id, Some("'; --".to_owned())),
+        (world.repository.id, Some(Uuid::new_v4().to_string())),
+    ] {
+        let nothing = page(repository, after, 9).await;
+        assert!(nothing.rows.is_empty() && nothing.next.is_none());
+    }
+}
+
+pub(crate) async fn the_prior_of_an_open_job_does_not_expire(catalog: Arc<dyn Catalog>) {
+    let world = World::new(catalog.clone()).await;
+    let prior = world.failed_with_runs(1).await;
+    let job = world.start().await;
+    assert_eq!(catalog.expire_checkpoints(at(9999)).await.expect("an answer"), 0);
+    let claim = world.claim().await;
+    assert_eq!((claim.import.id, claim.prior_runs.len()), (job, 1));
+    let finish = world.finish_on(&claim, None);
+    assert_eq!(world.finish(&claim, &finish).await, Finished::Completed);
+    assert_eq!(catalog.expire_checkpoints(at(9999)).await.expect("an answer"), 1);
+    let pins = catalog.pins(prior).await.expect("an answer");
+    assert!(pins.runs.is_empty() && pins.commits.is_empty());
 }

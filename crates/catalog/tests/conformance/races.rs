@@ -6,7 +6,7 @@ use std::sync::Arc;
 use catalog::{Catalog, Claim, Error, Finished, Standing};
 use model::{JobId, JobStatus};
 
-use super::world::{ATTEMPTS, LONG_MS, World, at, key, new_organization};
+use super::world::{ATTEMPTS, LONG_MS, World, at, key, new_organization, segment};
 
 pub(crate) async fn each_job_is_claimed_once(catalog: Arc<dyn Catalog>) {
     const JOBS: usize = 60;
@@ -171,4 +171,78 @@ pub(crate) async fn idempotent_starts_at_once_make_one_job(catalog: Arc<dyn Cata
     assert_eq!(jobs.len(), 1);
     assert_eq!(world.claim().await.import.id, jobs.pop_first().expect("the job"));
     assert!(world.claim_with(LONG_MS).await.is_none());
+}
+
+pub(crate) async fn what_is_held_stays_until_the_hold_is_released(catalog: Arc<dyn Catalog>) {
+    const SEGMENTS: u32 = 200;
+    let world = World::new(catalog.clone()).await;
+    let claim = world.running().await;
+    let mut batch = world.batch(&claim, 0, 10);
+    batch.segments = (0..SEGMENTS).map(|n| segment(world.repository.id, claim.writer, n)).collect();
+    let ids: Vec<_> = batch.segments.iter().map(|segment| segment.id).collect();
+    catalog.checkpoint(key(&claim), &batch, world.tick()).await.expect("a checkpoint");
+    catalog.condemn(&ids, at(1)).await.expect("an answer");
+    let count = async |catalog: &dyn Catalog| {
+        catalog.segments(None, SEGMENTS as usize).await.expect("a list").len()
+    };
+    let collectors: Vec<_> = ids
+        .chunks(SEGMENTS as usize / 4)
+        .map(|ids| {
+            let (catalog, ids) = (catalog.clone(), ids.to_vec());
+            tokio::spawn(async move {
+                let mut dropped = 0;
+                for id in ids {
+                    loop {
+                        match catalog.trash_segments(&[id], at(2)).await {
+                            Ok(count) => break dropped += count,
+                            Err(Error::Held { .. }) => tokio::task::yield_now().await,
+                            Err(other) => panic!("{other:?}"),
+                        }
+                    }
+                }
+                dropped
+            })
+        })
+        .collect();
+    for _ in 0..20 {
+        let hold = catalog.hold("a backup", LONG_MS).await.expect("a hold");
+        let first = count(&*catalog).await;
+        let again = count(&*catalog).await;
+        assert_eq!(first, again, "nothing goes while it is held");
+        catalog.release_hold(hold).await.expect("an answer");
+    }
+    let mut dropped = 0;
+    for collector in collectors {
+        dropped += collector.await.expect("a collector");
+    }
+    assert_eq!((dropped, count(&*catalog).await), (u64::from(SEGMENTS), 0));
+}
+
+pub(crate) async fn each_segment_is_dropped_once(catalog: Arc<dyn Catalog>) {
+    const SEGMENTS: u32 = 100;
+    let world = World::new(catalog.clone()).await;
+    let claim = world.running().await;
+    let mut batch = world.batch(&claim, 0, 10);
+    batch.segments = (0..SEGMENTS).map(|n| segment(world.repository.id, claim.writer, n)).collect();
+    let ids: Vec<_> = batch.segments.iter().map(|segment| segment.id).collect();
+    catalog.checkpoint(key(&claim), &batch, world.tick()).await.expect("a checkpoint");
+    catalog.condemn(&ids, at(1)).await.expect("an answer");
+    let collect = |_| {
+        let (catalog, ids) = (catalog.clone(), ids.clone());
+        tokio::spawn(async move {
+            let mut dropped = 0;
+            for part in ids.chunks(10) {
+                dropped += catalog.trash_segments(part, at(2)).await.expect("an answer");
+            }
+            dropped
+        })
+    };
+    let collectors: Vec<_> = (0..4).map(collect).collect();
+    let mut dropped = 0;
+    for collector in collectors {
+        dropped += collector.await.expect("a collector");
+    }
+    assert_eq!(dropped, u64::from(SEGMENTS));
+    assert_eq!(catalog.restore_trash().await.expect("an answer"), u64::from(SEGMENTS));
+    assert_eq!(catalog.segments(None, 999).await.expect("a list"), batch.segments);
 }

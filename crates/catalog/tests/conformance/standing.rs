@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use catalog::{Catalog, Finished, Standing};
-use model::{JobStatus, Role};
+use catalog::{Catalog, Claim, ConnectorChange, Finished, Standing};
+use model::{JobStatus, Organization, Repository, Role};
 
-use super::world::{LONG_MS, World, at, key};
+use super::world::{LONG_MS, World, at, counts, key, progress};
 
 #[derive(Clone, Copy, Debug)]
 enum Bar {
@@ -37,7 +37,9 @@ impl Bar {
                 catalog.delete_connector(organization, connector, at(500)).await
             }
             Self::ConnectorDisabled => {
-                catalog.set_connector_disabled(organization, connector, true).await
+                let change = ConnectorChange { disabled: Some(true), ..ConnectorChange::default() };
+                let changed = catalog.update_connector(organization, connector, &change).await;
+                changed.map(|changed| changed.is_some())
             }
             Self::ConnectorDetached => catalog.detach(repository, connector).await,
             Self::StarterRemoved => catalog.remove_member(organization, world.owner.id).await,
@@ -56,7 +58,8 @@ pub(crate) async fn each_bar_is_named_at_heartbeat_finish_and_claim(catalog: Arc
         let claim = world.running().await;
         let waiting = world.start().await;
         let finish = world.finish_on(&claim, None);
-        let beat = || catalog.heartbeat(key(&claim), LONG_MS, 1, 0, 1, world.tick());
+        let told = progress(1, 0, 1);
+        let beat = || catalog.heartbeat(key(&claim), LONG_MS, &told, world.tick());
         assert_eq!(beat().await.expect("a heartbeat"), Standing::Good);
         bar.put_up(&world).await;
         let Standing::Barred(text) = beat().await.expect("a heartbeat") else {
@@ -83,13 +86,14 @@ pub(crate) async fn a_cancel_request_is_seen_at_heartbeat_and_finish(catalog: Ar
     let claim = world.running().await;
     let job = claim.import.id;
     catalog.cancel_import(world.repository.id, job, world.tick()).await.expect("an answer");
-    let beat = catalog.heartbeat(key(&claim), LONG_MS, 9, 9, 9, world.tick()).await;
+    let told = progress(9, 9, 9);
+    let beat = catalog.heartbeat(key(&claim), LONG_MS, &told, world.tick()).await;
     assert_eq!(beat.expect("a heartbeat"), Standing::CancelRequested);
     let finish = world.finish_on(&claim, None);
     let expected = Finished::Stopped(Standing::CancelRequested);
     assert_eq!(world.finish(&claim, &finish).await, expected);
     assert_eq!(world.head().await, None);
-    assert_eq!(world.job(job).await.objects_imported, 0, "nothing is recorded any more");
+    assert_eq!(counts(&world.job(job).await), (0, 0, 0), "nothing is recorded any more");
 }
 
 pub(crate) async fn another_members_departure_bars_nothing(catalog: Arc<dyn Catalog>) {
@@ -99,6 +103,74 @@ pub(crate) async fn another_members_departure_bars_nothing(catalog: Arc<dyn Cata
     catalog.add_member(id, bob.id, Role::Member, at(4)).await.expect("a member");
     let claim = world.running().await;
     assert!(catalog.remove_member(id, bob.id).await.expect("an answer"));
-    let beat = catalog.heartbeat(key(&claim), LONG_MS, 1, 0, 1, world.tick()).await;
+    let told = progress(1, 0, 1);
+    let beat = catalog.heartbeat(key(&claim), LONG_MS, &told, world.tick()).await;
     assert_eq!(beat.expect("a heartbeat"), Standing::Good);
+}
+
+/// An import of the owner of `world` from a repository of another organization, running.
+async fn reading_from(world: &World, name: &str) -> (Organization, Repository, Claim) {
+    let other = world.another_organization(name).await;
+    let second = world.user(&format!("{name}-owner")).await;
+    let added = world.catalog.add_member(other.id, second.id, Role::Owner, at(4)).await;
+    added.expect("a second owner");
+    let source = world.another_repository(&other, "source").await;
+    let new = world.new_import_from(&other, &source);
+    world.catalog.create_import(&new, None).await.expect("a job");
+    let claim = world.claim().await;
+    assert_eq!(claim.import.id, new.id);
+    (other, source, claim)
+}
+
+pub(crate) async fn bars_of_a_source_repository_are_named(catalog: Arc<dyn Catalog>) {
+    let world = World::new(catalog.clone()).await;
+    // It has to be neither attached nor enabled; the connector of the world does not matter.
+    catalog.detach(world.repository.id, world.connector.id).await.expect("an answer");
+    for number in 0..3 {
+        let (other, source, claim) = reading_from(&world, &format!("other-{number}")).await;
+        let waiting = world.new_import_from(&other, &source);
+        catalog.create_import(&waiting, None).await.expect("a job");
+        let finish = world.finish_on(&claim, None);
+        let told = progress(1, 0, 1);
+        let beat = || catalog.heartbeat(key(&claim), LONG_MS, &told, world.tick());
+        assert_eq!(beat().await.expect("a heartbeat"), Standing::Good);
+        let (done, reason) = match number {
+            0 => (
+                catalog.delete_repository(source.id, at(500)).await,
+                "the source repository was deleted",
+            ),
+            1 => (
+                catalog.delete_organization(other.id, at(500)).await,
+                "the source repository was deleted",
+            ),
+            _ => (
+                catalog.remove_member(other.id, world.owner.id).await,
+                "the user who started the import lost access to the source repository",
+            ),
+        };
+        assert!(done.expect("an answer"));
+        let Standing::Barred(text) = beat().await.expect("a heartbeat") else {
+            panic!("the heartbeat was not barred: {reason}")
+        };
+        assert!(text.starts_with(reason), "{text}");
+        let expected = Finished::Stopped(Standing::Barred(text.clone()));
+        assert_eq!(world.finish(&claim, &finish).await, expected);
+        let ended = catalog.end_import(key(&claim), JobStatus::Failed, Some(&text), at(600)).await;
+        assert!(ended.expect("an answer"));
+        assert!(world.claim_with(LONG_MS).await.is_none());
+        assert_eq!(world.job(waiting.id).await.error, Some(text));
+    }
+    assert_eq!(world.head().await, None);
+}
+
+pub(crate) async fn an_import_from_a_repository_is_barred_by_its_target_too(
+    catalog: Arc<dyn Catalog>,
+) {
+    let world = World::new(catalog.clone()).await;
+    let (_, _, claim) = reading_from(&world, "other").await;
+    let finish = world.finish_on(&claim, None);
+    assert!(catalog.delete_repository(world.repository.id, at(500)).await.expect("an answer"));
+    let stopped = world.finish(&claim, &finish).await;
+    let Finished::Stopped(Standing::Barred(text)) = stopped else { panic!("{stopped:?}") };
+    assert!(text.starts_with("the repository was deleted"), "{text}");
 }

@@ -6,8 +6,9 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use catalog::{Catalog, Checkpoint, Claim, ClaimKey, Finish, Finished, NewUser};
 use model::{
     ApiKey, ApiKeyId, Commit, CommitId, Connector, ConnectorId, ConnectorKind, Extent, Hash,
-    Import, ImportSpec, JobId, NewApiKey, Organization, OrganizationId, Repository, RepositoryId,
-    Root, Run, SegmentId, SegmentRecord, ShardState, Timestamp, User, UserId, WriterId,
+    Import, ImportOptions, ImportProgress, ImportSource, ImportSpec, JobId, JobStatus, NewApiKey,
+    Organization, OrganizationId, Repository, RepositoryId, Root, Run, SegmentId, SegmentRecord,
+    ShardState, SourceRepository, Timestamp, User, UserId, WriterId,
 };
 use uuid::Uuid;
 
@@ -124,8 +125,25 @@ pub(crate) fn shard(objects: u64) -> ShardState {
         objects,
         bytes: objects * 100,
         missing: objects / 10,
+        listed: objects + objects / 10,
         ..ShardState::default()
     }
+}
+
+/// What a worker tells of its objects, of those that vanished, and of its bytes.
+pub(crate) fn progress(objects: u64, missing: u64, bytes: u64) -> ImportProgress {
+    ImportProgress {
+        objects_imported: objects,
+        objects_missing: missing,
+        bytes_imported: bytes,
+        ..ImportProgress::default()
+    }
+}
+
+/// The three counts of [`progress`] again.
+pub(crate) fn counts(import: &Import) -> (u64, u64, u64) {
+    let progress = &import.progress;
+    (progress.objects_imported, progress.objects_missing, progress.bytes_imported)
 }
 
 pub(crate) fn key(claim: &Claim) -> ClaimKey {
@@ -188,13 +206,25 @@ impl World {
         let now = self.tick();
         let spec = ImportSpec {
             repository: self.repository.id,
-            connector: self.connector.id,
+            source: ImportSource::Connector(self.connector.id),
             source_prefix: "datasets/".to_owned(),
             destination_path: "imported/".to_owned(),
             commit_message: "Import".to_owned(),
             created_by: self.owner.id,
+            options: ImportOptions::default(),
         };
         Import::new(JobId(Uuid::new_v4()), spec, now)
+    }
+
+    /// A job that is not stored and imports from `source`, a repository of the organization `of`.
+    pub(crate) fn new_import_from(&self, of: &Organization, source: &Repository) -> Import {
+        let mut import = self.new_import();
+        import.spec.source = ImportSource::Repository(SourceRepository {
+            repository: source.id,
+            organization_name: of.name.clone(),
+            name: source.name.clone(),
+        });
+        import
     }
 
     /// A stored, pending job.
@@ -246,6 +276,26 @@ impl World {
         self.catalog.checkpoint(key(claim), &batch, now).await.expect("a checkpoint");
     }
 
+    /// A job that failed with so many runs.
+    pub(crate) async fn failed_with_runs(&self, runs: u32) -> JobId {
+        let new = self.new_import();
+        self.failed(&new, runs).await
+    }
+
+    /// Stores `new`, which then fails with so many runs.
+    pub(crate) async fn failed(&self, new: &Import, runs: u32) -> JobId {
+        let job = self.catalog.create_import(new, None).await.expect("a job");
+        let claim = self.claim().await;
+        assert_eq!(claim.import.id, job);
+        for number in 0..runs {
+            self.checkpoint(&claim, number, u64::from(number + 1) * 10).await;
+        }
+        let (status, error, now) = (JobStatus::Failed, Some("x"), self.tick());
+        let ended = self.catalog.end_import(key(&claim), status, error, now).await;
+        assert!(ended.expect("an answer"));
+        job
+    }
+
     /// A commit on `parent`, different from all others.
     pub(crate) fn new_commit(&self, parent: Option<CommitId>, page_writer: WriterId) -> Commit {
         let created_at = self.tick();
@@ -267,6 +317,7 @@ impl World {
             created_at,
             metadata: [("import_job_id".to_owned(), "\"1\"".to_owned())].into(),
             superseded_at: None,
+            expired: false,
         };
         commit.id = commit.content_id();
         commit
@@ -280,9 +331,8 @@ impl World {
             commit_id: Some(commit.id),
             commit: Some(commit),
             segments: vec![segment(self.repository.id, claim.writer, 1000)],
-            objects_imported: 10,
-            objects_missing: 1,
-            bytes_imported: 1000,
+            progress: progress(10, 1, 1000),
+            preview: None,
         }
     }
 

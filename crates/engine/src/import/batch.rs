@@ -1,7 +1,6 @@
 //! Batches: entries gather beside their bytes until they become a durable run and a checkpoint.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use blocks::{ItemKind, Segment};
 use catalog::Checkpoint;
@@ -12,11 +11,10 @@ use tokio::time::Instant;
 
 use super::end::End;
 use super::job::Job;
+use super::patience::patiently;
 
 /// Batches that may wait to become durable while the next one fills.
 const CLOSED_AHEAD_MAX: usize = 1;
-/// Nothing that was read waits longer before it begins to become durable.
-pub(super) const AGE_MAX: Duration = Duration::from_millis(limits::RUN_AGE_MAX_MS);
 
 /// The open batch.
 #[derive(Default)]
@@ -66,11 +64,11 @@ impl Batch {
     }
 
     /// Whether the batch should become durable now.
-    pub(super) fn is_due(&self) -> bool {
+    pub(super) fn is_due(&self, job: &Job) -> bool {
         self.entries.len() >= limits::RUN_ENTRIES_MAX
             || self.text_bytes >= limits::RUN_TEXT_BYTES
             || self.segment.as_ref().is_some_and(Segment::is_full)
-            || self.since.is_some_and(|since| since.elapsed() >= AGE_MAX)
+            || self.since.is_some_and(|since| since.elapsed() >= job.batch_age())
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -152,12 +150,13 @@ async fn record(
     if let Some(segment) = segment {
         segments.push(segment.seal().await?);
     }
-    job.reach("import.batch_durable");
+    job.reach("import.batch_durable")?;
     job.engine.parts.located.add(&segments);
     let checkpoint = Checkpoint { segments, run: run.clone(), shard };
-    let now = job.engine.now();
-    job.engine.catalog().checkpoint(job.key, &checkpoint, now).await?;
-    job.reach("import.checkpointed");
+    let catalog = job.engine.catalog();
+    let checkpointed = || catalog.checkpoint(job.key, &checkpoint, job.engine.now());
+    patiently(job.stop.requested(), checkpointed).await?;
+    job.reach("import.checkpointed")?;
     metrics::counter!("tilde_import_objects_total").increment(entries.len() as u64);
     let bytes: u64 = entries.iter().map(|(_, entry)| entry.size).sum();
     metrics::counter!("tilde_import_bytes_total").increment(bytes);

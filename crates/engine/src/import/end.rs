@@ -1,6 +1,7 @@
 //! How a claim on an import ends when it does not end in a commit.
 
 use crate::Error;
+use crate::error::CATALOG_BUSY;
 use crate::import::stop::Reason;
 
 /// How a claim ends early.
@@ -12,12 +13,19 @@ pub(super) enum End {
     Broken(Error),
     /// Somebody asked for it.
     Stopped(Reason),
+    /// The source does not list in order: the claim begins anew, sorting first.
+    Unordered,
 }
 
 impl End {
     /// The job fails with this sentence.
     pub(super) fn failed(message: impl Into<String>) -> Self {
         Self::Failed(message.into())
+    }
+
+    /// Whether another process holds the catalog, and what was to be done may be done later.
+    pub(super) fn is_busy(&self) -> bool {
+        matches!(self, Self::Broken(error) if error.code == CATALOG_BUSY)
     }
 }
 
@@ -50,6 +58,9 @@ impl From<tree::Error> for End {
 
 impl From<sources::Error> for End {
     fn from(error: sources::Error) -> Self {
-        Self::Failed(error.to_string())
+        match error {
+            sources::Error::Unordered => Self::Unordered,
+            error => Self::Failed(error.to_string()),
+        }
     }
 }

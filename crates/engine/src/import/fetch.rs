@@ -4,14 +4,16 @@
 //! is pinned to the listed ETag, has exactly the listed length, and agrees with every checksum that
 //! the source offers.
 
+use std::ops::Range;
 use std::time::Duration;
 
 use blocks::{ItemKind, Segment};
 use bytes::{Bytes, BytesMut};
 use model::{Hash, Piece, limits};
-use sources::{Listed, ObjectMeta, Opened, Verifier};
+use sources::{Checksum, Listed, ObjectMeta, Opened, PieceDigest, Verifier};
 use tokio::time::Instant;
 
+use super::fragments;
 use super::job::Job;
 use crate::{Error, pieces};
 
@@ -27,8 +29,13 @@ pub(super) enum Failure {
     Changed,
     /// The source says it is not there.
     Vanished,
-    /// The source refused, or kept failing: for the user.
-    Unreadable(String),
+    /// The source refused, or kept failing.
+    Unreadable {
+        /// For the user.
+        reason: String,
+        /// Whether it is about this object, rather than about the source.
+        of_object: bool,
+    },
     /// Our side failed: the disk, for example.
     Ours(Error),
 }
@@ -38,7 +45,10 @@ impl From<sources::Error> for Failure {
         match error {
             error if error.is_changed() => Self::Changed,
             error if error.is_vanished() => Self::Vanished,
-            error => Self::Unreadable(error.to_string()),
+            error => {
+                let of_object = error.is_about_object();
+                Self::Unreadable { reason: error.to_string(), of_object }
+            }
         }
     }
 }
@@ -60,10 +70,10 @@ pub(super) struct Whole {
 pub(super) async fn whole(job: &Job, listed: &Listed) -> Result<Whole, Failure> {
     let mut patience = Patience::new();
     loop {
-        let opened = job.source.open(listed, None).await?;
+        let opened = job.source().open(listed, None).await?;
         match gather(job, opened, listed.size).await {
             Ok(whole) => return Ok(whole),
-            Err(error) => patience.again_or(error).await?,
+            Err(error) => patience.again_or(job, error).await?,
         }
     }
 }
@@ -87,63 +97,166 @@ async fn gather(job: &Job, opened: Opened, size: u64) -> Result<Whole, sources::
     let mut verifier = Verifier::new(job.engine.parts.imports.verify, &meta, size);
     verifier.update(&bytes);
     verifier.finish()?;
+    job.progress.read(bytes.len());
     Ok(Whole { hash: Hash::of(&bytes), bytes, meta })
 }
 
-/// Reads piece `number` of a larger object into `segment`.
+/// A piece in a segment.
+pub(super) struct Stored {
+    pub(super) piece: Piece,
+    /// What the source said with the bytes; `None` where all of them were durable already.
+    pub(super) meta: Option<ObjectMeta>,
+    /// What of the object's checksum this piece is; `None` where none was asked for.
+    pub(super) sum: Option<u64>,
+}
+
+/// What came of a piece.
+pub(super) enum Arrived {
+    /// All of it.
+    Piece(Stored),
+    /// Its start, because the rest takes long.
+    Start(Piece, ObjectMeta),
+}
+
+/// Reads piece `number` of a larger object into `segment`. `promised` is the checksum of the whole
+/// object that its pieces are to be summed up for. A piece of several that takes long is cut off.
 pub(super) async fn piece(
     job: &Job,
     listed: &Listed,
     number: u64,
+    promised: Option<Checksum>,
     segment: &mut Segment,
-) -> Result<(Piece, ObjectMeta), Failure> {
+) -> Result<Arrived, Failure> {
     let mut patience = Patience::new();
     let range = (pieces::count(listed.size) > 1).then(|| pieces::range(listed.size, number));
     let kind = if range.is_some() { ItemKind::Piece } else { ItemKind::Object };
     loop {
-        let opened = job.source.open(listed, range.clone()).await?;
+        let opened = job.source().open(listed, range.clone()).await?;
         segment.begin(kind)?;
-        // A checksum of the whole object says nothing about a range of it.
-        let verify = job.engine.parts.imports.verify;
-        let verifier = range.is_none().then(|| Verifier::new(verify, &opened.meta, listed.size));
-        let hasher = pieces::Hasher::new(listed.size, number);
-        match stream(opened, hasher, verifier, segment).await? {
-            Ok(done) => return Ok(done),
+        let checks = Checks {
+            hasher: pieces::Hasher::new(listed.size, number),
+            // A checksum of the whole object says nothing about a range of it.
+            verifier: range
+                .is_none()
+                .then(|| Verifier::new(job.engine.parts.imports.verify, &opened.meta, listed.size)),
+            digest: promised.as_ref().and_then(PieceDigest::new),
+        };
+        let cut = if range.is_some() { Cut::WhenSlow } else { Cut::Never };
+        match stream(job, opened, checks, cut, segment).await? {
+            Ok(arrived) => return Ok(arrived),
             Err(error) => {
                 segment.abort()?;
-                patience.again_or(error).await?;
+                patience.again_or(job, error).await?;
             }
         }
     }
 }
 
-type Streamed = Result<(Piece, ObjectMeta), sources::Error>;
+/// What is computed of a piece as its bytes arrive.
+struct Checks {
+    hasher: pieces::Hasher,
+    verifier: Option<Verifier>,
+    digest: Option<PieceDigest>,
+}
+
+impl Checks {
+    fn update(&mut self, bytes: &[u8]) {
+        self.hasher.update(bytes);
+        if let Some(verifier) = &mut self.verifier {
+            verifier.update(bytes);
+        }
+        if let Some(digest) = &mut self.digest {
+            digest.update(bytes);
+        }
+    }
+}
 
 /// The outer error is the segment's, the inner one the source's.
 async fn stream(
+    job: &Job,
     opened: Opened,
-    mut hasher: pieces::Hasher,
-    mut verifier: Option<Verifier>,
+    mut checks: Checks,
+    cut: Cut,
     segment: &mut Segment,
-) -> Result<Streamed, Failure> {
+) -> Result<Result<Arrived, sources::Error>, Failure> {
+    let Opened { meta, length, mut body } = opened;
+    let (since, mut bytes) = (Instant::now(), 0);
+    loop {
+        match body.chunk().await {
+            Ok(Some(chunk)) => {
+                checks.update(&chunk);
+                job.progress.read(chunk.len());
+                segment.write(&chunk).await?;
+                bytes += chunk.len() as u64;
+                let rest = length.saturating_sub(bytes);
+                if cut == Cut::WhenSlow && fragments::is_slow(job, since, bytes, rest) {
+                    let hash = checks.hasher.so_far();
+                    let extent = segment.finish(hash)?;
+                    return Ok(Ok(Arrived::Start(Piece { extent, hash }, meta)));
+                }
+            }
+            Ok(None) => break,
+            Err(error) => return Ok(Err(error)),
+        }
+    }
+    let Checks { hasher, verifier, digest } = checks;
+    if let Some(Err(error)) = verifier.map(Verifier::finish) {
+        return Ok(Err(error.into()));
+    }
+    let hash = hasher.finish();
+    let extent = segment.finish(hash)?;
+    let sum = digest.map(PieceDigest::finish);
+    let stored = Stored { piece: Piece { extent, hash }, meta: Some(meta), sum };
+    Ok(Ok(Arrived::Piece(stored)))
+}
+
+/// Whether a piece may be cut off.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Cut {
+    Never,
+    WhenSlow,
+}
+
+/// Reads these bytes of an object into `segment`, hashed by themselves.
+pub(super) async fn range(
+    job: &Job,
+    listed: &Listed,
+    range: Range<u64>,
+    segment: &mut Segment,
+) -> Result<(Piece, ObjectMeta), Failure> {
+    let mut patience = Patience::new();
+    loop {
+        let opened = job.source().open(listed, Some(range.clone())).await?;
+        segment.begin(ItemKind::Object)?;
+        match stream_range(job, opened, segment).await? {
+            Ok(fragment) => return Ok(fragment),
+            Err(error) => {
+                segment.abort()?;
+                patience.again_or(job, error).await?;
+            }
+        }
+    }
+}
+
+async fn stream_range(
+    job: &Job,
+    opened: Opened,
+    segment: &mut Segment,
+) -> Result<Result<(Piece, ObjectMeta), sources::Error>, Failure> {
     let Opened { meta, mut body, .. } = opened;
+    let mut hasher = blake3::Hasher::new();
     loop {
         match body.chunk().await {
             Ok(Some(chunk)) => {
                 hasher.update(&chunk);
-                if let Some(verifier) = &mut verifier {
-                    verifier.update(&chunk);
-                }
+                job.progress.read(chunk.len());
                 segment.write(&chunk).await?;
             }
             Ok(None) => break,
             Err(error) => return Ok(Err(error)),
         }
     }
-    if let Some(Err(error)) = verifier.map(Verifier::finish) {
-        return Ok(Err(error.into()));
-    }
-    let hash = hasher.finish();
+    let hash = Hash(*hasher.finalize().as_bytes());
     let extent = segment.finish(hash)?;
     Ok(Ok((Piece { extent, hash }, meta)))
 }
@@ -160,11 +273,12 @@ impl Patience {
     }
 
     /// Waits before the next try, or gives `error` back if there should be none.
-    async fn again_or(&mut self, error: sources::Error) -> Result<(), sources::Error> {
+    async fn again_or(&mut self, job: &Job, error: sources::Error) -> Result<(), sources::Error> {
         let spent = self.tries >= limits::TRANSFER_ATTEMPTS_MAX;
         if spent || !error.is_retryable() || self.since.elapsed() > RETRY_BUDGET {
             return Err(error);
         }
+        job.progress.repeat();
         metrics::counter!("tilde_import_bodies_repeated_total").increment(1);
         tokio::time::sleep(RETRY_PAUSE * self.tries).await;
         self.tries += 1;

@@ -3,17 +3,16 @@
 use std::sync::Arc;
 
 use blocks::Segment;
-use md5::{Digest as _, Md5};
-use model::{Piece, SegmentRecord, limits};
-use sources::{Listed, ObjectMeta};
+use model::{Fragment, SegmentRecord, limits};
+use sources::{Checksum, Listed, ObjectMeta};
+use tokio::sync::mpsc;
 use tokio::time::Instant;
 
-use super::batch::AGE_MAX;
-use super::fetch::{self, Failure, Whole};
+use super::fetch::{self, Failure, Stored, Whole};
+use super::fragments::{Cut, Flight};
 use super::job::{Job, Target};
-
-/// Bytes of a stored piece that are read back at a time.
-const VERIFY_BYTES: u32 = 1 << 20;
+use super::lister::check_size;
+use super::promise::Promise;
 
 /// One GET to be made.
 pub(super) struct Unit {
@@ -27,8 +26,10 @@ pub(super) struct Unit {
 pub(super) enum Part {
     /// All of a small object, into memory.
     Whole,
-    /// This piece of a large one, into a lane.
-    Piece(u64),
+    /// What the source says of one that is read in several pieces, before the first of them.
+    Head,
+    /// This piece of a large one, into a lane; with the checksum it is to be summed up for.
+    Piece(u64, Option<Checksum>),
 }
 
 /// A segment that pieces are streamed into, one at a time; handed from flight to flight.
@@ -43,32 +44,32 @@ pub(super) struct Held {
     pub(super) target: Arc<Target>,
     pub(super) version: u32,
     pub(super) number: u64,
-    pub(super) piece: Piece,
-    pub(super) meta: ObjectMeta,
+    pub(super) stored: Stored,
 }
 
 impl Lane {
-    async fn open(job: &Job) -> Result<Self, Failure> {
+    pub(super) async fn open(job: &Job) -> Result<Self, Failure> {
         let segment = job.writer.open().await?;
         Ok(Self { segment, held: Vec::new(), since: Instant::now() })
     }
 
     /// Whether the lane's pieces should become durable now.
-    pub(super) fn is_due(&self) -> bool {
+    pub(super) fn is_due(&self, job: &Job) -> bool {
         let has_room = self.segment.len() <= limits::SEGMENT_BYTES - limits::PIECE_BYTES;
-        !has_room || self.since.elapsed() >= AGE_MAX
+        !has_room || self.since.elapsed() >= job.batch_age()
     }
 }
 
 /// What a flight came back with.
 pub(super) enum Landing {
     Whole(Unit, Result<Whole, Failure>),
+    Head(Unit, Result<ObjectMeta, Failure>),
     /// The lane comes back too, unless it failed.
     Piece(Unit, Option<Lane>, Result<(), Failure>),
     /// A fresh look at an object that was not what was listed.
     Looked(Unit, LookedFor, Result<Option<Listed>, sources::Error>),
     Sealed(Vec<Held>, Result<SegmentRecord, blocks::Error>),
-    /// Whether a large object's bytes have the MD5 that its ETag promises.
+    /// Whether a large object's bytes are those the source promised.
     Verified(Arc<Target>, u32, Result<bool, blocks::Error>),
 }
 
@@ -85,8 +86,21 @@ pub(super) async fn whole(job: Arc<Job>, unit: Unit) -> Landing {
     Landing::Whole(unit, result)
 }
 
+/// Asks what the source says of a large object.
+pub(super) async fn head(job: Arc<Job>, unit: Unit) -> Landing {
+    let result = job.source().head(&unit.target.listed).await;
+    Landing::Head(unit, result.map_err(Failure::from))
+}
+
 /// Reads a piece into `lane`, or into a new one.
-pub(super) async fn piece(job: Arc<Job>, unit: Unit, number: u64, lane: Option<Lane>) -> Landing {
+pub(super) async fn piece(
+    job: Arc<Job>,
+    unit: Unit,
+    number: u64,
+    promised: Option<Checksum>,
+    lane: Option<Lane>,
+    (fragments, durable): (Vec<Fragment>, mpsc::Sender<Cut>),
+) -> Landing {
     let opened = match lane {
         Some(lane) => Ok(lane),
         None => Lane::open(&job).await,
@@ -95,10 +109,11 @@ pub(super) async fn piece(job: Arc<Job>, unit: Unit, number: u64, lane: Option<L
         Ok(lane) => lane,
         Err(failure) => return Landing::Piece(unit, None, Err(failure)),
     };
-    match fetch::piece(&job, &unit.target.listed, number, &mut lane.segment).await {
-        Ok((piece, meta)) => {
+    let mut flight = Flight { job: &job, unit: &unit, number, promised, fragments, durable };
+    match flight.land(&mut lane).await {
+        Ok(stored) => {
             let (target, version) = (Arc::clone(&unit.target), unit.version);
-            lane.held.push(Held { target, version, number, piece, meta });
+            lane.held.push(Held { target, version, number, stored });
             Landing::Piece(unit, Some(lane), Ok(()))
         }
         Err(failure @ Failure::Ours(_)) => Landing::Piece(unit, None, Err(failure)),
@@ -108,7 +123,11 @@ pub(super) async fn piece(job: Arc<Job>, unit: Unit, number: u64, lane: Option<L
 
 /// Lists the one key afresh.
 pub(super) async fn look(job: Arc<Job>, unit: Unit, why: LookedFor) -> Landing {
-    let result = job.source.stat(&unit.target.listed.key).await;
+    let found = job.source().stat(&unit.target.listed.key).await;
+    let result = found.and_then(|listed| {
+        listed.as_ref().map_or(Ok(()), check_size)?;
+        Ok(listed)
+    });
     Landing::Looked(unit, why, result)
 }
 
@@ -117,28 +136,13 @@ pub(super) async fn seal(lane: Lane) -> Landing {
     Landing::Sealed(lane.held, lane.segment.seal().await)
 }
 
-/// Reads a stored object back and compares its MD5: its pieces came in any order, MD5 needs one.
+/// Compares a stored object with what the source promised of it.
 pub(super) async fn verify(
     job: Arc<Job>,
     target: Arc<Target>,
     version: u32,
-    pieces: Vec<Piece>,
-    expected: [u8; 16],
+    promise: Promise,
 ) -> Landing {
-    let md5 = md5_of(&job, &pieces).await;
-    Landing::Verified(target, version, md5.map(|md5| md5 == expected))
-}
-
-async fn md5_of(job: &Job, pieces: &[Piece]) -> Result<[u8; 16], blocks::Error> {
-    let mut md5 = Md5::new();
-    for piece in pieces {
-        let mut start = 0;
-        while start < piece.extent.length {
-            let end = piece.extent.length.min(start + VERIFY_BYTES);
-            let blocks = &job.engine.parts.blocks;
-            md5.update(&blocks.read_range(piece.extent, Some(piece.hash), start..end).await?);
-            start = end;
-        }
-    }
-    Ok(md5.finalize().into())
+    let kept = promise.kept(&job).await;
+    Landing::Verified(target, version, kept)
 }

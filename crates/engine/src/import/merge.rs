@@ -1,4 +1,4 @@
-//! Merges sorted runs into one sorted stream of edits.
+//! Merges sorted runs into one sorted stream of entries.
 //!
 //! Runs follow the listing, so they hardly overlap: a run is opened when the merge reaches its
 //! first path and dropped after its last, and memory is that of the few that are open.
@@ -9,26 +9,26 @@ use std::collections::{BinaryHeap, VecDeque};
 use blocks::Blocks;
 use futures_util::{Stream, stream};
 use model::{Entry, ObjectPath, Run};
-use tree::Edit;
 use tree::run::RunReader;
 
 use crate::Error;
 
 /// All entries of `runs` by path; of two at the same path the one of the later run.
-pub(super) fn entries<'a>(
-    blocks: &'a Blocks,
-    runs: &'a [Run],
-) -> impl Stream<Item = Result<Edit, Error>> + Send + 'a {
+pub(super) fn entries(
+    blocks: &Blocks,
+    runs: &[Run],
+) -> impl Stream<Item = Result<(ObjectPath, Entry), Error>> + Send + use<> {
     let merge = Merge::new(blocks, runs);
     stream::try_unfold(merge, |mut merge| async move {
-        Ok(merge.next().await?.map(|edit| (edit, merge)))
+        Ok(merge.next().await?.map(|pair| (pair, merge)))
     })
 }
 
-struct Merge<'a> {
-    blocks: &'a Blocks,
+/// The entries of several runs, one after the other.
+pub(super) struct Merge {
+    blocks: Blocks,
     /// Not opened yet, by first path.
-    waiting: VecDeque<&'a Run>,
+    waiting: VecDeque<Run>,
     open: BinaryHeap<Reverse<Open>>,
 }
 
@@ -60,14 +60,16 @@ impl Ord for Open {
     }
 }
 
-impl<'a> Merge<'a> {
-    fn new(blocks: &'a Blocks, runs: &'a [Run]) -> Self {
-        let mut waiting: Vec<&Run> = runs.iter().collect();
+impl Merge {
+    /// Starts before the first path; nothing is read yet.
+    pub(super) fn new(blocks: &Blocks, runs: &[Run]) -> Self {
+        let mut waiting = runs.to_vec();
         waiting.sort_by(|left, right| left.first.cmp(&right.first));
-        Self { blocks, waiting: waiting.into(), open: BinaryHeap::new() }
+        Self { blocks: blocks.clone(), waiting: waiting.into(), open: BinaryHeap::new() }
     }
 
-    async fn next(&mut self) -> Result<Option<Edit>, Error> {
+    /// The next entry by path.
+    pub(super) async fn next(&mut self) -> Result<Option<(ObjectPath, Entry)>, Error> {
         self.open_due().await?;
         let Some(Reverse(first)) = self.open.pop() else { return Ok(None) };
         let Open { path, number, entry, rest } = first;
@@ -77,7 +79,7 @@ impl<'a> Merge<'a> {
                 self.keep_open(older.rest, older.number)?;
             }
         }
-        Ok(Some(Edit { path, entry: Some(entry) }))
+        Ok(Some((path, entry)))
     }
 
     /// Opens every run that may hold the next path.
@@ -158,11 +160,9 @@ mod tests {
         let expected = [("a", 0), ("b", 1), ("c", 2), ("e", 4), ("f", 2), ("x", 3)];
         for _ in 0..runs.len() {
             runs.rotate_left(1);
-            let edits: Vec<Edit> =
+            let pairs: Vec<(ObjectPath, Entry)> =
                 super::entries(&blocks, &runs).try_collect().await.expect("read");
-            let merged = edits.iter().map(|edit| {
-                (edit.path.as_str(), edit.entry.as_ref().expect("an import deletes nothing").size)
-            });
+            let merged = pairs.iter().map(|(path, entry)| (path.as_str(), entry.size));
             assert_eq!(merged.collect::<Vec<_>>(), expected);
         }
     }

@@ -3,12 +3,20 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use model::{PendingKey, Piece, limits};
-use sources::{Listed, ObjectMeta, VerifyMode};
+use model::{Fragment, PendingKey, Piece, limits};
+use sources::{Checksum, Listed, ObjectMeta, VerifyMode};
 
 use super::flight::{Part, Unit};
 use super::job::Target;
+use super::promise::Promise;
 use crate::pieces;
+
+/// What an earlier claim stored of a large object.
+#[derive(Default)]
+pub(super) struct Parts {
+    pub(super) pieces: Vec<(u32, Piece)>,
+    pub(super) fragments: Vec<Fragment>,
+}
 
 /// One object on its way.
 pub(super) struct Moving {
@@ -18,14 +26,30 @@ pub(super) struct Moving {
     pub(super) version: u32,
     /// Pieces that are durable.
     pub(super) pieces: BTreeMap<u64, Piece>,
+    /// What is durable of pieces that are not whole, by piece and offset.
+    fragments: BTreeMap<(u32, u32), Fragment>,
+    /// What they contribute to the object's checksum, if this claim read them.
+    sums: BTreeMap<u64, u64>,
     /// What the first answer said of the object.
     pub(super) meta: Option<ObjectMeta>,
+    /// Times that all its pieces together were not what the source had promised.
+    pub(super) broken_promises: u32,
 }
 
 impl Moving {
-    pub(super) fn new(target: Target, stored: Vec<(u32, Piece)>) -> Self {
-        let pieces = stored.into_iter().map(|(number, piece)| (u64::from(number), piece)).collect();
-        Self { target: Arc::new(target), version: 0, pieces, meta: None }
+    pub(super) fn new(target: Target, stored: Parts) -> Self {
+        let Parts { pieces, fragments } = stored;
+        let pieces = pieces.into_iter().map(|(number, piece)| (u64::from(number), piece)).collect();
+        let place = |fragment: Fragment| ((fragment.piece, fragment.offset), fragment);
+        Self {
+            target: Arc::new(target),
+            version: 0,
+            pieces,
+            fragments: fragments.into_iter().map(place).collect(),
+            sums: BTreeMap::new(),
+            meta: None,
+            broken_promises: 0,
+        }
     }
 
     /// The object changed: forget what was read of it.
@@ -34,28 +58,70 @@ impl Moving {
         self.target = Arc::new(Target { listed, path });
         self.version += 1;
         self.pieces.clear();
+        self.fragments.clear();
+        self.sums.clear();
         self.meta = None;
     }
 
-    /// The GETs it still needs.
-    pub(super) fn units(&self) -> Vec<Unit> {
-        let unit = |part| Unit { target: Arc::clone(&self.target), version: self.version, part };
-        if self.target.listed.size <= limits::PACKED_OBJECT_BYTES_MAX {
-            return vec![unit(Part::Whole)];
-        }
-        self.missing().into_iter().map(|number| unit(Part::Piece(number))).collect()
+    /// A piece is durable.
+    pub(super) fn store(&mut self, number: u64, piece: Piece, sum: Option<u64>) {
+        self.pieces.insert(number, piece);
+        self.sums.extend(sum.map(|sum| (number, sum)));
+        self.fragments.retain(|(piece, _), _| u64::from(*piece) != number);
     }
 
-    /// Numbers of the pieces that are not durable yet. Of an object whose headers are not known (a
-    /// resumed one that has all its pieces), the last piece is read again for them.
-    fn missing(&self) -> Vec<u64> {
-        let count = pieces::count(self.target.listed.size);
-        let mut missing: Vec<u64> =
-            (0..count).filter(|number| !self.pieces.contains_key(number)).collect();
-        if missing.is_empty() && self.meta.is_none() {
-            missing.extend(count.checked_sub(1));
+    /// A part of a piece is durable.
+    pub(super) fn store_fragment(&mut self, fragment: Fragment) {
+        if !self.pieces.contains_key(&u64::from(fragment.piece)) {
+            self.fragments.insert((fragment.piece, fragment.offset), fragment);
         }
-        missing
+    }
+
+    /// What is durable of the start of a piece, in order and without a gap.
+    pub(super) fn fragments_of(&self, number: u64) -> Vec<Fragment> {
+        let number = number as u32;
+        let mut found = Vec::new();
+        let mut end = 0;
+        for fragment in self.fragments.range((number, 0)..=(number, u32::MAX)).map(|(_, one)| *one)
+        {
+            if fragment.offset != end {
+                break;
+            }
+            end += fragment.extent.length;
+            found.push(fragment);
+        }
+        found
+    }
+
+    /// The request it needs next: for all of it, or first for the head and then for one missing
+    /// piece after the other. `None` if no piece is missing.
+    pub(super) fn first_unit(&self) -> Option<Unit> {
+        let size = self.target.listed.size;
+        if size <= limits::PACKED_OBJECT_BYTES_MAX {
+            return Some(self.unit(Part::Whole));
+        }
+        if pieces::count(size) > 1 && self.meta.is_none() {
+            return Some(self.unit(Part::Head));
+        }
+        self.piece_from(0)
+    }
+
+    /// The first missing piece from `number` on. Pieces are asked for one by one, so that what is
+    /// planned does not grow with a size that nothing but the source vouches for.
+    pub(super) fn piece_from(&self, number: u64) -> Option<Unit> {
+        let mut numbers = number..pieces::count(self.target.listed.size);
+        let missing = numbers.find(|number| !self.pieces.contains_key(number))?;
+        Some(self.unit(Part::Piece(missing, self.summed())))
+    }
+
+    fn unit(&self, part: Part) -> Unit {
+        Unit { target: Arc::clone(&self.target), version: self.version, part }
+    }
+
+    /// The checksum of the whole object that can be summed up from its pieces.
+    fn summed(&self) -> Option<Checksum> {
+        let checksums = self.meta.as_ref().map(|meta| meta.checksums.as_slice());
+        checksums.unwrap_or_default().iter().copied().find(Checksum::combinable)
     }
 
     /// Whether every piece is durable and the headers are known.
@@ -70,21 +136,25 @@ impl Moving {
         })
     }
 
-    /// The MD5 that the bytes of an object in several pieces must have, where that is to be
-    /// verified. Of one piece it is verified as the bytes arrive.
-    pub(super) fn whole_md5(&self, mode: VerifyMode) -> Option<[u8; 16]> {
-        let is_promised = self.meta.as_ref().is_some_and(|meta| meta.etag_is_md5);
-        if mode != VerifyMode::Full || !is_promised || self.pieces.len() < 2 {
-            return None;
+    /// What the source promised of an object in several pieces. Of one piece it is verified as the
+    /// bytes arrive.
+    pub(super) fn promise(&self, mode: VerifyMode) -> Promise {
+        let pieces: Vec<Piece> = self.pieces.values().copied().collect();
+        if pieces.len() < 2 {
+            return Promise { pieces, sum: None, md5: None };
         }
-        let hex = self.target.listed.etag.as_deref()?.trim_matches('"');
-        let digit =
-            |at: usize| hex.get(at..at + 2).and_then(|hex| u8::from_str_radix(hex, 16).ok());
-        let mut md5 = [0; 16];
-        for (at, byte) in md5.iter_mut().enumerate() {
-            *byte = digit(2 * at)?;
-        }
-        Some(md5)
+        let sum = self.summed().map(|whole| (whole, self.sums.clone()));
+        let md5 = if mode == VerifyMode::Full { self.md5() } else { None };
+        Promise { pieces, sum, md5 }
+    }
+
+    fn md5(&self) -> Option<[u8; 16]> {
+        let meta = self.meta.as_ref()?;
+        let apart = meta.checksums.iter().find_map(|checksum| match checksum {
+            Checksum::Md5(md5) => Some(*md5),
+            _ => None,
+        });
+        apart.or_else(|| sources::md5_of(meta.etag.as_deref().filter(|_| meta.etag_is_md5)?))
     }
 
     pub(super) fn record(&self) -> PendingKey {
@@ -94,7 +164,9 @@ impl Moving {
             size: listed.size,
             etag: listed.etag.clone(),
             last_modified: listed.last_modified,
+            version_id: listed.version_id.clone(),
             pieces: self.pieces.iter().map(|(number, piece)| (*number as u32, *piece)).collect(),
+            fragments: self.fragments.values().copied().collect(),
         }
     }
 }

@@ -1,12 +1,14 @@
 //! Starting an import: access, validation, one row. Also its status, cancel and retry.
 
 use model::{
-    Connector, ConnectorId, ConnectorKind, Import, ImportSpec, JobId, Organization, Repository,
-    limits,
+    Connector, ConnectorId, Import, ImportMode, ImportOptions, ImportSource, ImportSpec, JobId,
+    Organization, Page, PageRequest, Repository, SourceRepository, limits,
 };
 use sources::{Mapping, SourceUri};
 
+use super::filter::Filter;
 use crate::access::Verb;
+use crate::names::check_page;
 use crate::{Engine, Error, Kind, Principal, Result};
 
 /// What a caller asks for; exactly one source.
@@ -14,9 +16,9 @@ use crate::{Engine, Error, Kind, Principal, Result};
 pub struct ImportRequest {
     /// Import through this connector.
     pub connector_id: Option<ConnectorId>,
-    /// Import from this organization's repository; not in this version.
+    /// Import from a repository of this organization.
     pub source_organization: Option<String>,
-    /// Import from this repository; not in this version.
+    /// Import from this repository.
     pub source_repository: Option<String>,
     /// Below the connector's directory, or absolute in the bucket if it starts with that.
     pub source_prefix: Option<String>,
@@ -24,8 +26,8 @@ pub struct ImportRequest {
     pub destination_path: String,
     /// Message of the commit.
     pub commit_message: Option<String>,
-    /// Import by version; not in this version.
-    pub use_versioning: bool,
+    /// How.
+    pub options: ImportOptions,
 }
 
 impl Engine {
@@ -43,8 +45,8 @@ impl Engine {
     ) -> Result<JobId> {
         let (organization, repository) =
             self.repository_for(principal, organization, repository, Verb::StartImport).await?;
-        let connector = self.connector_to_import(&organization, &repository, &request).await?;
-        let spec = specification(principal, &repository, &connector, request)?;
+        let source = self.source_to_import(principal, &organization, &repository, &request).await?;
+        let spec = specification(principal, &repository, source, request)?;
         let now = self.now();
         let import = Import::new(JobId(self.entropy().uuid()), spec, now);
         let since = now.plus_ms(-limits::IDEMPOTENCY_HOURS * 3_600_000);
@@ -74,6 +76,20 @@ impl Engine {
             self.repository_for(principal, organization, repository, Verb::GetImport).await?;
         let import = self.catalog().import(repository.id, job).await?;
         import.ok_or_else(|| Error::not_found("import job"))
+    }
+
+    /// Imports into a repository, newest first.
+    pub async fn imports(
+        &self,
+        principal: &Principal,
+        organization: &str,
+        repository: &str,
+        page: &PageRequest,
+    ) -> Result<Page<Import>> {
+        let (_, repository) =
+            self.repository_for(principal, organization, repository, Verb::ListImports).await?;
+        let page = check_page(page.clone())?;
+        Ok(self.catalog().imports(repository.id, &page).await?)
     }
 
     /// Cancels an import; one that has ended stays as it is.
@@ -123,13 +139,39 @@ impl Engine {
         }
     }
 
+    /// The source, if it is one that may be imported from, and what its place is called.
+    async fn source_to_import(
+        &self,
+        principal: &Principal,
+        organization: &Organization,
+        repository: &Repository,
+        request: &ImportRequest,
+    ) -> Result<(ImportSource, String)> {
+        let prefix = request.source_prefix.as_deref().unwrap_or_default();
+        match one_source(request)? {
+            Asked::Connector(id) => {
+                let connector = self.connector_to_import(organization, repository, id).await?;
+                let uri: SourceUri = connector.source_uri.parse().map_err(Error::internal)?;
+                let mapping = Mapping::new(&uri, prefix, "");
+                let prefix = String::from_utf8_lossy(mapping.effective_prefix()).into_owned();
+                let scheme = uri.scheme().as_str();
+                let place = format!("{scheme}://{}/{prefix}", uri.bucket());
+                Ok((ImportSource::Connector(connector.id), place))
+            }
+            Asked::Repository(organization, name) => {
+                let source = self.repository_to_import(principal, organization, name).await?;
+                let place = format!("tilde://{organization}/{name}/{prefix}");
+                Ok((ImportSource::Repository(source), place))
+            }
+        }
+    }
+
     async fn connector_to_import(
         &self,
         organization: &Organization,
         repository: &Repository,
-        request: &ImportRequest,
+        id: ConnectorId,
     ) -> Result<Connector> {
-        let id = one_source(request)?;
         let found = self.catalog().connector(organization.id, id).await?;
         let connector = found.ok_or_else(|| Error::not_found("connector"))?;
         if connector.deleted_at.is_some() {
@@ -137,7 +179,7 @@ impl Engine {
             return Err(Error::new(Kind::Gone, "CONNECTOR_DELETED", message));
         }
         if connector.disabled {
-            let message = "the connector is disabled";
+            let message = "the connector is disabled; have an owner enable it, or use another one";
             return Err(Error::new(Kind::Disabled, "CONNECTOR_DISABLED", message));
         }
         let attached = self.catalog().attached(repository.id).await?;
@@ -146,24 +188,39 @@ impl Engine {
                 "connector_id: the connector is not attached to this repository; attach it first",
             ));
         }
-        if connector.kind != ConnectorKind::S3 {
-            return Err(Error::invalid("connector_id: this version imports from s3 only"));
-        }
         Ok(connector)
+    }
+
+    async fn repository_to_import(
+        &self,
+        principal: &Principal,
+        organization: &str,
+        name: &str,
+    ) -> Result<SourceRepository> {
+        let found = self.repository_for(principal, organization, name, Verb::ImportFrom).await;
+        let (organization, repository) = found.map_err(|error| match error.kind {
+            Kind::NotFound => Error::not_found("source_repository (or a right to read it)"),
+            _ => error,
+        })?;
+        Ok(SourceRepository {
+            repository: repository.id,
+            organization_name: organization.name,
+            name: repository.name,
+        })
     }
 }
 
-/// The connector of the request, if it names exactly one source that this version can import from.
-fn one_source(request: &ImportRequest) -> Result<ConnectorId> {
-    let repository = (&request.source_organization, &request.source_repository);
+/// The one source of a request.
+enum Asked<'a> {
+    Connector(ConnectorId),
+    Repository(&'a str, &'a str),
+}
+
+fn one_source(request: &ImportRequest) -> Result<Asked<'_>> {
+    let repository = (request.source_organization.as_deref(), request.source_repository.as_deref());
     match (request.connector_id, repository) {
-        (Some(id), (None, None)) if !request.use_versioning => Ok(id),
-        (Some(_), (None, None)) => Err(Error::invalid(
-            "use_versioning: this version does not import by version yet; leave it out or false",
-        )),
-        (None, (Some(_), Some(_))) => Err(Error::invalid(
-            "source_repository: this version does not import from other repositories yet",
-        )),
+        (Some(id), (None, None)) => Ok(Asked::Connector(id)),
+        (None, (Some(organization), Some(name))) => Ok(Asked::Repository(organization, name)),
         (None, (None, None)) => Err(Error::invalid(
             "connector_id: give either connector_id or source_organization and source_repository",
         )),
@@ -182,36 +239,41 @@ fn one_source(request: &ImportRequest) -> Result<ConnectorId> {
 fn specification(
     principal: &Principal,
     repository: &Repository,
-    connector: &Connector,
+    (source, place): (ImportSource, String),
     request: ImportRequest,
 ) -> Result<ImportSpec> {
     let source_prefix = request.source_prefix.unwrap_or_default();
     check_texts(&source_prefix, &request.destination_path)?;
+    check_options(&request.options)?;
     let message = request.commit_message.filter(|message| !message.is_empty());
-    let commit_message = match message {
-        Some(message) => message,
-        None => default_message(connector, &source_prefix)?,
-    };
+    let commit_message = message.unwrap_or_else(|| format!("Import from {place}"));
     let bytes_max = limits::MESSAGE_BYTES_MAX;
     if commit_message.len() > bytes_max {
         return Err(Error::invalid(format!("commit_message: has at most {bytes_max} bytes")));
     }
     Ok(ImportSpec {
         repository: repository.id,
-        connector: connector.id,
+        source,
         source_prefix,
         destination_path: request.destination_path,
         commit_message,
         created_by: principal.user.id,
+        options: request.options,
     })
 }
 
-/// Names the place in the source that is imported.
-fn default_message(connector: &Connector, source_prefix: &str) -> Result<String> {
-    let uri: SourceUri = connector.source_uri.parse().map_err(Error::internal)?;
-    let mapping = Mapping::new(&uri, source_prefix, "");
-    let prefix = String::from_utf8_lossy(mapping.effective_prefix()).into_owned();
-    Ok(format!("Import from s3://{}/{prefix}", uri.bucket()))
+fn check_options(options: &ImportOptions) -> Result<()> {
+    Filter::new(options).map_err(Error::invalid)?;
+    if let ImportMode::Mirror { max_delete_percent } = options.mode
+        && max_delete_percent > 100
+    {
+        return Err(Error::invalid("max_delete_percent: must be from 0 to 100"));
+    }
+    let most = limits::TRANSFERS_MAX;
+    if options.concurrency.is_some_and(|wanted| !(1..=most).contains(&usize::from(wanted))) {
+        return Err(Error::invalid(format!("concurrency: must be from 1 to {most}")));
+    }
+    Ok(())
 }
 
 /// What no path or key can hold is refused before there is a job.

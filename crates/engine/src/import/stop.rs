@@ -9,6 +9,8 @@ use tokio_util::sync::CancellationToken;
 pub(super) enum Reason {
     /// The server stops: checkpoint, give the claim back.
     Shutdown,
+    /// Another organization waits and this job has had its turn: checkpoint, give the claim back.
+    Turn,
     /// The cancel endpoint was called.
     Canceled,
     /// Access to something the import needs is gone; the text says what.
@@ -30,6 +32,11 @@ impl Stop {
         // A later reason finds the cell full: the first one is already being acted on.
         let _ = self.reason.set(reason);
         self.token.cancel();
+    }
+
+    /// Whether somebody asked.
+    pub(super) fn is_requested(&self) -> bool {
+        self.token.is_cancelled()
     }
 
     /// Waits for a reason.

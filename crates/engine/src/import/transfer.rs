@@ -2,44 +2,46 @@
 //!
 //! One task holds all the state; flights are tasks that land with their results, in any order. The
 //! cursor moves when an object is dispatched, and a checkpoint names the few dispatched ones that
-//! are in no run yet: so a resumed job lists on from the cursor and reads just those again.
+//! are in no run yet: so a resumed job lists on from the cursor and reads just those again. What
+//! the flights came back with is in [`landed`].
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use blocks::ItemKind;
-use model::{Content, Entry, Hash, ObjectPath, PendingKey, Piece, Run, ShardState, limits};
-use sources::{Listed, ObjectMeta};
+use model::{PendingKey, Phase, Run, ShardState, limits};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
 use super::batch::{Batch, Checkpointer};
 use super::end::End;
-use super::fetch::{Failure, Whole};
-use super::flight::{self, Held, Landing, Lane, LookedFor, Part, Unit};
-use super::job::{Job, Target};
+use super::flight::{self, Landing, Lane, Part, Unit};
+use super::fragments::Cut;
+use super::job::Job;
 use super::pending::{Moving, Pending};
 use super::plan::Planned;
 use super::stop::Reason;
 use super::unreadable::Unreadable;
-use crate::pieces;
+
+mod landed;
 
 /// How often due batches and lanes are looked for.
 const TICK: Duration = Duration::from_millis(100);
+/// Parts of pieces that wait to be taken note of.
+const CUTS_MAX: usize = 64;
 /// How long flights may go on landing once no new ones start.
 const LANDING_MAX: Duration = Duration::from_secs(5);
 
 type Planning = mpsc::Receiver<Result<Planned, End>>;
 
 /// Fetches and carries everything planned; gives all runs of the job and the final state of its
-/// shard.
+/// shard. After an error, gives the runs that are recorded by then.
 pub(super) async fn all(
     job: &Arc<Job>,
     mut planned: Planning,
     runs: Vec<Run>,
     state: ShardState,
-) -> Result<(Vec<Run>, ShardState), End> {
+) -> Result<(Vec<Run>, ShardState), (End, Vec<Run>)> {
     let checkpointer = Checkpointer::start(job, runs, state.clone());
     let mut transfer = Transfer::new(job, &checkpointer, state);
     let outcome = transfer.carry_out(&mut planned).await;
@@ -50,15 +52,22 @@ pub(super) async fn all(
         Err(End::Stopped(Reason::Canceled | Reason::Barred(_))) => {
             transfer.close_batch().await;
         }
+        Err(End::Unordered) => {
+            transfer.land_in_time().await;
+            transfer.begin_anew().await;
+        }
         _ => {
             transfer.land_in_time().await;
             transfer.close_batch().await;
         }
     }
     drop(transfer);
-    let recorded = checkpointer.finish().await;
-    outcome?;
-    recorded
+    match (outcome, checkpointer.finish().await) {
+        (Ok(()), Ok(recorded)) => Ok(recorded),
+        (Err(end), Ok((runs, _))) => Err((end, runs)),
+        // A claim cannot begin anew on what it could not record.
+        (Ok(()) | Err(End::Unordered), Err(end)) | (Err(end), Err(_)) => Err((end, Vec::new())),
+    }
 }
 
 struct Transfer<'a> {
@@ -77,6 +86,9 @@ struct Transfer<'a> {
     /// Lanes that are becoming durable, and objects that are read back.
     stores_in_flight: usize,
     idle_lanes: Vec<Lane>,
+    /// Parts of pieces that became durable.
+    cuts: mpsc::Receiver<Cut>,
+    cut: mpsc::Sender<Cut>,
     batch: Batch,
     unreadable: Unreadable,
     planned_all: bool,
@@ -85,6 +97,11 @@ struct Transfer<'a> {
 impl<'a> Transfer<'a> {
     fn new(job: &'a Arc<Job>, checkpointer: &'a Checkpointer, mut state: ShardState) -> Self {
         let left_pending = std::mem::take(&mut state.pending);
+        job.progress.update(|counts| {
+            counts.objects_listed = counts.objects_listed.max(state.listed);
+            counts.bytes_listed = counts.bytes_listed.max(state.listed_bytes);
+        });
+        let (cut, cuts) = mpsc::channel(CUTS_MAX);
         Self {
             job,
             checkpointer,
@@ -96,6 +113,8 @@ impl<'a> Transfer<'a> {
             gets_in_flight: 0,
             stores_in_flight: 0,
             idle_lanes: Vec::new(),
+            cuts,
+            cut,
             batch: Batch::default(),
             unreadable: Unreadable::default(),
             planned_all: false,
@@ -107,7 +126,7 @@ impl<'a> Transfer<'a> {
         let mut tick = tokio::time::interval(TICK);
         loop {
             self.take_off();
-            if self.batch.is_due() && !self.close_batch().await {
+            if self.batch.is_due(self.job) && !self.close_batch().await {
                 return Ok(()); // the checkpointer has failed and says why
             }
             if !self.unreadable.is_empty() {
@@ -115,13 +134,14 @@ impl<'a> Transfer<'a> {
                 return Err(self.unreadable.end());
             }
             if self.planned_all && self.pending.is_empty() {
-                return self.check_missing();
+                return self.check_all();
             }
             let room = self.queue.is_empty() && !self.planned_all;
             tokio::select! {
                 biased;
                 reason = stop.requested() => return Err(End::Stopped(reason)),
                 Some(landing) = self.flights.join_next() => self.land(landing).await?,
+                Some(cut) = self.cuts.recv() => self.cut_off(cut).await?,
                 next = planned.recv(), if room => self.take_on(next)?,
                 _ = tick.tick() => self.seal_due_lanes(),
             }
@@ -132,23 +152,31 @@ impl<'a> Transfer<'a> {
     fn take_on(&mut self, next: Option<Result<Planned, End>>) -> Result<(), End> {
         match next {
             Some(Ok(Planned::Fetch(target, stored))) => {
-                self.passed(&target.listed.key);
+                self.listed(&target.listed.key, target.listed.size);
                 let moving = Moving::new(target, stored);
-                self.queue.extend(moving.units());
+                self.queue.extend(moving.first_unit());
                 self.pending.add(moving);
             }
-            Some(Ok(Planned::Carry(key, path, entry))) => {
-                self.passed(&key);
+            Some(Ok(Planned::Unchanged(key, path, entry))) => {
+                self.listed(&key, entry.size);
+                self.state.unchanged += 1;
+                self.state.unchanged_bytes += entry.size;
+                self.imported(path, entry);
+            }
+            Some(Ok(Planned::Copied(key, path, entry))) => {
+                self.listed(&key, entry.size);
                 self.imported(path, entry);
             }
             Some(Ok(Planned::Marker(key))) => {
-                self.passed(&key);
+                self.listed(&key, 0);
                 self.state.markers += 1;
             }
+            Some(Ok(Planned::Passed(key))) => self.passed(&key),
             Some(Ok(Planned::End)) => {
                 self.planned_all = true;
                 self.state.listed_all = true;
-                self.job.reach("import.listed");
+                self.job.progress.enter(Phase::Copying);
+                self.job.reach("import.listed")?;
             }
             Some(Err(end)) => return Err(end),
             None => {
@@ -160,10 +188,17 @@ impl<'a> Transfer<'a> {
         Ok(())
     }
 
-    /// The cursor passes `key`: from now on a checkpoint accounts for it. Keys that an earlier
-    /// claim left pending lie before the cursor.
+    /// From now on a checkpoint accounts for `key`. What an earlier claim left pending it counted.
+    fn listed(&mut self, key: &[u8], size: u64) {
+        if self.left_pending.remove(key).is_none() {
+            self.state.listed += 1;
+            self.state.listed_bytes = self.state.listed_bytes.saturating_add(size);
+        }
+        self.passed(key);
+    }
+
+    /// The cursor passes `key`. Keys that an earlier claim left pending lie before the cursor.
     fn passed(&mut self, key: &[u8]) {
-        self.left_pending.remove(key);
         if self.state.cursor.as_deref().is_none_or(|cursor| cursor < key) {
             self.state.cursor = Some(key.to_vec());
         }
@@ -171,249 +206,41 @@ impl<'a> Transfer<'a> {
 
     /// Starts GETs while there is room.
     fn take_off(&mut self) {
-        let transfers_max = self.job.engine.parts.imports.transfers_max;
+        let transfers_max = self.job.transfers_max;
         while self.gets_in_flight < transfers_max && self.stores_in_flight < transfers_max {
             let Some(unit) = self.queue.pop_front() else { return };
+            let Some(moving) = self.pending.get(&unit.target, unit.version) else {
+                continue; // it was found out meanwhile that this version cannot be read
+            };
             let job = Arc::clone(self.job);
             self.gets_in_flight += 1;
             match unit.part {
                 Part::Whole => self.flights.spawn(flight::whole(job, unit)),
-                Part::Piece(number) => {
+                Part::Head => self.flights.spawn(flight::head(job, unit)),
+                Part::Piece(number, promised) => {
+                    if let Some(next) = moving.piece_from(number + 1) {
+                        self.queue.push_front(next);
+                    }
+                    let stored = (moving.fragments_of(number), self.cut.clone());
                     let lane = self.idle_lanes.pop();
-                    self.flights.spawn(flight::piece(job, unit, number, lane))
+                    self.flights.spawn(flight::piece(job, unit, number, promised, lane, stored))
                 }
             };
         }
     }
 
-    async fn land(&mut self, landing: Result<Landing, tokio::task::JoinError>) -> Result<(), End> {
-        match landing.map_err(|error| End::Broken(crate::Error::internal(error)))? {
-            Landing::Whole(unit, result) => {
-                self.gets_in_flight -= 1;
-                match result {
-                    Ok(whole) => self.pack(&unit, whole).await?,
-                    Err(failure) => self.failed(unit, failure)?,
-                }
-            }
-            Landing::Piece(unit, lane, result) => {
-                self.gets_in_flight -= 1;
-                if let Some(lane) = lane {
-                    self.park(lane);
-                }
-                if let Err(failure) = result {
-                    self.failed(unit, failure)?;
-                }
-            }
-            Landing::Looked(unit, why, result) => {
-                self.gets_in_flight -= 1;
-                self.looked(&unit, why, result);
-            }
-            Landing::Sealed(held, result) => {
-                self.stores_in_flight -= 1;
-                let record = result?;
-                self.job.engine.parts.located.add(std::slice::from_ref(&record));
-                self.batch.add_segment(record);
-                for held in held {
-                    self.durable(held).await?;
-                }
-            }
-            Landing::Verified(target, version, result) => {
-                self.stores_in_flight -= 1;
-                self.verified(&target, version, result).await?;
-            }
-        }
-        Ok(())
-    }
-
-    /// A small object was read: its bytes and its entry go into the batch.
-    async fn pack(&mut self, unit: &Unit, whole: Whole) -> Result<(), End> {
-        if self.pending.get(&unit.target, unit.version).is_none() {
-            return Ok(());
-        }
-        let size = whole.bytes.len() as u64;
-        let mut pieces = Vec::new();
-        if size > 0 {
-            let kind = ItemKind::Object;
-            let extent = self.batch.append(self.job, kind, &whole.bytes, whole.hash).await?;
-            pieces.push(Piece { extent, hash: whole.hash });
-        }
-        self.pending.remove(&unit.target);
-        let content = Content::Pieces(pieces);
-        let entry = self.entry(&unit.target.listed, whole.meta, whole.hash, content);
-        self.imported(unit.target.path.clone(), entry);
-        self.job.reach("import.object_read");
-        Ok(())
-    }
-
-    /// A lane came back: the next piece may use it, unless it is time to make its pieces durable.
-    fn park(&mut self, lane: Lane) {
-        if lane.held.is_empty() || !(lane.is_due() || self.is_draining()) {
-            self.idle_lanes.push(lane);
-        } else {
-            self.seal(lane);
-        }
-    }
-
-    /// Nothing is left that could use an idle lane.
-    fn is_draining(&self) -> bool {
-        self.planned_all && self.queue.is_empty()
-    }
-
-    fn seal(&mut self, lane: Lane) {
-        self.stores_in_flight += 1;
-        self.flights.spawn(flight::seal(lane));
-    }
-
-    fn seal_due_lanes(&mut self) {
-        let draining = self.is_draining();
-        let lanes = std::mem::take(&mut self.idle_lanes);
-        for lane in lanes {
-            if !lane.held.is_empty() && (draining || lane.is_due()) {
-                self.seal(lane);
-            } else {
-                self.idle_lanes.push(lane);
-            }
-        }
-    }
-
-    /// A piece is durable; with its last piece an object is complete.
-    async fn durable(&mut self, held: Held) -> Result<(), End> {
-        let Some(moving) = self.pending.get(&held.target, held.version) else { return Ok(()) };
-        if !moving.agrees(&held.meta) {
-            let unit =
-                Unit { target: held.target, version: held.version, part: Part::Piece(held.number) };
-            return self.failed(unit, Failure::Changed);
-        }
-        moving.meta.get_or_insert(held.meta);
-        moving.pieces.insert(held.number, held.piece);
-        self.job.reach("import.piece_durable");
-        if !moving.is_complete() {
-            return Ok(());
-        }
-        let Some(md5) = moving.whole_md5(self.job.engine.parts.imports.verify) else {
-            return self.complete(&held.target).await;
-        };
-        let pieces = moving.pieces.values().copied().collect();
-        let job = Arc::clone(self.job);
-        self.stores_in_flight += 1;
-        self.flights.spawn(flight::verify(job, held.target, held.version, pieces, md5));
-        Ok(())
-    }
-
-    /// The bytes of a large object were read back and compared with its MD5.
-    async fn verified(
-        &mut self,
-        target: &Target,
-        version: u32,
-        result: Result<bool, blocks::Error>,
-    ) -> Result<(), End> {
-        if self.pending.get(target, version).is_none() {
-            return Ok(());
-        }
-        if result? {
-            return self.complete(target).await;
-        }
-        let message = "the MD5 of its bytes is not the one its ETag promises";
-        self.unreadable.add(&target.listed.key, message.to_owned());
-        Ok(())
-    }
-
-    async fn complete(&mut self, target: &Target) -> Result<(), End> {
-        let Some(moving) = self.pending.remove(target) else { return Ok(()) };
-        let Some(meta) = moving.meta else { return Ok(()) };
-        let pieces: Vec<Piece> = moving.pieces.into_values().collect();
-        let values: Vec<Hash> = pieces.iter().map(|piece| piece.hash).collect();
-        let content = if pieces.len() <= limits::PIECES_INLINE_MAX {
-            Content::Pieces(pieces)
-        } else {
-            let list = tree::extent_list::encode(&pieces)?;
-            let hash = Hash::of(&list);
-            let kind = ItemKind::ExtentList;
-            Content::List(self.batch.append(self.job, kind, &list, hash).await?)
-        };
-        let entry = self.entry(&target.listed, meta, pieces::merge(&values), content);
-        self.imported(target.path.clone(), entry);
-        Ok(())
-    }
-
-    fn entry(&self, listed: &Listed, meta: ObjectMeta, hash: Hash, content: Content) -> Entry {
-        let etag = listed.etag.clone().or(meta.etag);
-        Entry {
-            size: listed.size,
-            hash,
-            content_type: meta.content_type,
-            last_modified: listed.last_modified,
-            metadata: meta.metadata,
-            source: Some(self.job.provenance(&listed.key, etag)),
-            content,
-        }
-    }
-
-    fn imported(&mut self, path: ObjectPath, entry: Entry) {
-        self.state.objects += 1;
-        self.state.bytes += entry.size;
-        self.batch.add(path, entry);
-        self.job.progress.set(&self.state);
-    }
-
-    /// An object could not be read as listed.
-    fn failed(&mut self, unit: Unit, failure: Failure) -> Result<(), End> {
-        if self.pending.get(&unit.target, unit.version).is_none() {
-            return Ok(()); // another piece of it found out first
-        }
-        let why = match failure {
-            Failure::Ours(error) => return Err(End::Broken(error)),
-            Failure::Unreadable(message) => {
-                self.unreadable.add(&unit.target.listed.key, message);
-                return Ok(());
-            }
-            Failure::Changed => LookedFor::Changed,
-            Failure::Vanished => LookedFor::Vanished,
-        };
-        self.gets_in_flight += 1;
-        self.flights.spawn(flight::look(Arc::clone(self.job), unit, why));
-        Ok(())
-    }
-
-    /// A fresh look tells whether the object is gone, or what it is now.
-    fn looked(
-        &mut self,
-        unit: &Unit,
-        why: LookedFor,
-        result: Result<Option<Listed>, sources::Error>,
-    ) {
-        let Some(moving) = self.pending.get(&unit.target, unit.version) else { return };
-        let key = &unit.target.listed.key;
-        match (result, why) {
-            (Ok(None), _) => self.vanished(&unit.target),
-            (Ok(Some(_)), LookedFor::Vanished) => {
-                let message = "the source lists it and answers 404 to reading it";
-                self.unreadable.add(key, message.to_owned());
-            }
-            (Ok(Some(listed)), LookedFor::Changed) => {
-                moving.renew(listed);
-                if moving.version > limits::CHANGED_ATTEMPTS_MAX {
-                    let message = "it kept changing while it was read";
-                    return self.unreadable.add(key, message.to_owned());
-                }
-                self.queue.extend(moving.units());
-            }
-            (Err(error), _) => self.unreadable.add(key, error.to_string()),
-        }
-    }
-
-    fn vanished(&mut self, target: &Target) {
-        self.pending.remove(target);
-        self.state.missing += 1;
-        if self.state.missing_names.len() < limits::MISSING_NAMED_MAX {
-            self.state.missing_names.push(self.job.source.uri(&target.listed.key));
-        }
-        self.batch.touch();
-    }
-
-    fn check_missing(&self) -> Result<(), End> {
+    /// Everything that was listed is somewhere, and not too much of it is missing.
+    fn check_all(&self) -> Result<(), End> {
         let state = &self.state;
-        let listed = state.objects + state.missing + state.markers;
+        let listed = state.listed;
+        if accounted(state) != listed {
+            let (job, found) = (self.job.key.job, accounted(state));
+            tracing::error!(%job, listed, found, "the import lost sight of objects");
+            return Err(End::failed(format!(
+                "internal error: {listed} objects were listed and {found} are accounted for; \
+                 nothing was committed, start the import again"
+            )));
+        }
         let many = state.missing > limits::MISSING_OBJECTS_MAX
             && state.missing * 100 > listed * limits::MISSING_PERCENT_MAX;
         if many {
@@ -439,6 +266,16 @@ impl<'a> Transfer<'a> {
         self.checkpointer.hand_over(std::mem::take(&mut self.batch), state).await
     }
 
+    /// Closes the batch with a checkpoint that lists everything once more, sorting first: keys
+    /// before the cursor may not have been listed yet. What was copied stays in the runs.
+    async fn begin_anew(&mut self) {
+        self.state = ShardState { unordered: true, ..ShardState::default() };
+        self.pending = Pending::default();
+        self.left_pending.clear();
+        self.batch.touch();
+        self.close_batch().await;
+    }
+
     /// Lets what is in the air land, for a while, so that its bytes need not be read again.
     async fn land_in_time(&mut self) {
         self.queue.clear();
@@ -449,8 +286,15 @@ impl<'a> Transfer<'a> {
                         self.seal(lane);
                     }
                 }
-                let Some(landing) = self.flights.join_next().await else { return };
-                if self.land(landing).await.is_err() {
+                let landed = tokio::select! {
+                    biased;
+                    Some(cut) = self.cuts.recv() => self.cut_off(cut).await,
+                    landing = self.flights.join_next() => match landing {
+                        Some(landing) => self.land(landing).await,
+                        None => return,
+                    },
+                };
+                if landed.is_err() {
                     return;
                 }
                 self.queue.clear();
@@ -460,4 +304,9 @@ impl<'a> Transfer<'a> {
         let _ = tokio::time::timeout(LANDING_MAX, landing).await;
         self.flights.abort_all();
     }
+}
+
+/// Objects whose fate is settled.
+fn accounted(state: &ShardState) -> u64 {
+    state.objects + state.missing + state.skipped + state.markers
 }

@@ -4,18 +4,21 @@
 //! when the job may not go on. Every write of the run carries the claim's epoch, so a run that is
 //! late to notice does no harm.
 
+use std::collections::HashMap;
 use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
 use catalog::{Claim, ClaimKey, Standing};
 use futures_util::FutureExt as _;
-use model::{Import, JobStatus, limits};
+use model::{Import, JobId, JobStatus, OrganizationId, Phase, limits};
 use tokio::task::{JoinHandle, JoinSet};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::end::End;
-use super::progress::Progress;
+use super::patience::patiently;
+use super::progress::{Progress, Rate};
 use super::run;
 use super::stop::{Reason, Stop};
 use crate::Engine;
@@ -50,33 +53,99 @@ impl Worker {
 }
 
 async fn work(engine: Engine, token: CancellationToken) {
-    let mut running = JoinSet::new();
+    let mut running = Running::default();
     let mut expiry = tokio::time::interval(EXPIRY);
     while !token.is_cancelled() {
-        while running.len() < engine.parts.imports.jobs_max {
+        while running.tasks.len() < engine.parts.imports.jobs_max {
             let Some(claim) = claim(&engine).await else { break };
-            running.spawn(carry_out(engine.clone(), claim, token.clone()));
+            running.start(&engine, claim, &token);
         }
+        running.give_way(&engine).await;
         tokio::select! {
             () = token.cancelled() => break,
             () = engine.work.notified() => {}
-            Some(ended) = running.join_next() => report(ended),
+            Some(ended) = running.tasks.join_next() => running.ended(ended),
             _ = expiry.tick() => expire_checkpoints(&engine).await,
             () = tokio::time::sleep(POLL) => {}
         }
     }
-    while let Some(ended) = running.join_next().await {
-        report(ended);
+    while let Some(ended) = running.tasks.join_next().await {
+        running.ended(ended);
     }
 }
 
-/// A job's own panics are caught; this one is the worker's.
-fn report(ended: Result<(), tokio::task::JoinError>) {
-    if let Err(error) = ended {
-        tracing::error!(%error, "an import's task ended badly");
+/// The jobs that run here.
+#[derive(Default)]
+struct Running {
+    tasks: JoinSet<Place>,
+    turns: HashMap<Place, Turn>,
+}
+
+/// Names a claim: a job that gives way may be back before its old task is cleared away.
+type Place = (JobId, u64);
+
+/// The time a claim has had on this node.
+struct Turn {
+    organization: OrganizationId,
+    since: Instant,
+    progress: Progress,
+    stop: Stop,
+}
+
+impl Turn {
+    /// Whether the job has had its turn. A merge into the head would be begun anew, so one that has
+    /// come so far may end.
+    fn is_over(&self, turn_max: Duration) -> bool {
+        self.since.elapsed() >= turn_max
+            && !self.stop.is_requested()
+            && self.progress.get().phase != Phase::Committing
     }
 }
 
+impl Running {
+    fn start(&mut self, engine: &Engine, claim: Claim, token: &CancellationToken) {
+        let place = (claim.import.id, claim.epoch);
+        let (organization, since) = (claim.organization, Instant::now());
+        let (progress, stop) = (Progress::default(), Stop::default());
+        let work = carry_out(engine.clone(), claim, progress.clone(), stop.clone(), token.clone());
+        self.turns.insert(place, Turn { organization, since, progress, stop });
+        self.tasks.spawn(async move {
+            work.await;
+            place
+        });
+    }
+
+    /// A job's own panics are caught; an error here is the worker's.
+    fn ended(&mut self, ended: Result<Place, tokio::task::JoinError>) {
+        match ended {
+            Ok(place) => drop(self.turns.remove(&place)),
+            Err(error) => tracing::error!(%error, "an import's task ended badly"),
+        }
+    }
+
+    /// Where all places are taken and an organization waits that has none: the job that has had
+    /// its place longest, of the organization that has most of them, goes on later.
+    async fn give_way(&self, engine: &Engine) {
+        let turn_max = engine.parts.imports.turn;
+        let full = self.tasks.len() >= engine.parts.imports.jobs_max;
+        let is_due = |turn: &&Turn| turn.is_over(turn_max);
+        if !full || !self.turns.values().any(|turn| is_due(&turn)) {
+            return;
+        }
+        if !engine.catalog().is_starving().await.unwrap_or(false) {
+            return;
+        }
+        let places = |turn: &Turn| {
+            self.turns.values().filter(|other| other.organization == turn.organization).count()
+        };
+        let due = self.turns.values().filter(is_due);
+        if let Some(turn) = due.max_by_key(|turn| (places(turn), turn.since.elapsed())) {
+            turn.stop.request(Reason::Turn);
+        }
+    }
+}
+
+/// The next job, if there is one. After an error the worker asks again with its next round.
 async fn claim(engine: &Engine) -> Option<Claim> {
     let now = engine.now();
     let owner = &engine.parts.imports.owner;
@@ -95,12 +164,16 @@ async fn expire_checkpoints(engine: &Engine) {
     }
 }
 
-async fn carry_out(engine: Engine, claim: Claim, token: CancellationToken) {
+async fn carry_out(
+    engine: Engine,
+    claim: Claim,
+    progress: Progress,
+    stop: Stop,
+    token: CancellationToken,
+) {
     let key = ClaimKey { job: claim.import.id, epoch: claim.epoch };
     let import = claim.import.clone();
     tracing::info!(job = %key.job, epoch = key.epoch, "import claimed");
-    let stop = Stop::default();
-    let progress = Progress::default();
     let beat = heartbeat(engine.clone(), key, progress.clone(), stop.clone(), token);
     let beat = AbortOnDropHandle::new(tokio::spawn(beat));
     let run = AssertUnwindSafe(run::run(&engine, claim, progress, stop)).catch_unwind().await;
@@ -120,17 +193,20 @@ async fn heartbeat(
 ) {
     let mut interval = tokio::time::interval(Duration::from_millis(limits::HEARTBEAT_MS));
     let lease = Duration::from_millis(limits::LEASE_MS.unsigned_abs());
-    let mut last_good = tokio::time::Instant::now();
+    let mut last_good = Instant::now();
+    let (mut rate, mut beat) = (Rate::default(), Instant::now());
     loop {
         tokio::select! {
             () = token.cancelled() => return stop.request(Reason::Shutdown),
             _ = interval.tick() => {}
         }
         let now = engine.now();
-        let [objects, missing, bytes] = progress.get();
+        let mut counts = progress.get();
+        counts.bytes_per_second = rate.measure(&progress, beat.elapsed());
+        beat = Instant::now();
         let catalog = engine.catalog();
-        match catalog.heartbeat(key, limits::LEASE_MS, objects, missing, bytes, now).await {
-            Ok(Standing::Good) => last_good = tokio::time::Instant::now(),
+        match catalog.heartbeat(key, limits::LEASE_MS, &counts, now).await {
+            Ok(Standing::Good) => last_good = Instant::now(),
             Ok(Standing::CancelRequested) => return stop.request(Reason::Canceled),
             Ok(Standing::Barred(message)) => return stop.request(Reason::Barred(message)),
             Ok(Standing::Fenced) => return stop.request(Reason::Fenced),
@@ -146,7 +222,6 @@ async fn heartbeat(
 
 /// Records how the claim ended, if it did not end in the finishing transaction.
 async fn conclude(engine: &Engine, key: ClaimKey, import: &Import, end: Option<End>) {
-    let now = engine.now();
     let catalog = engine.catalog();
     let recorded = match end {
         None => {
@@ -154,28 +229,44 @@ async fn conclude(engine: &Engine, key: ClaimKey, import: &Import, end: Option<E
             metrics::counter!("tilde_imports_ended_total", "status" => "completed").increment(1);
             Ok(true)
         }
-        Some(End::Stopped(Reason::Shutdown)) => catalog.release_import(key, now).await,
+        Some(End::Stopped(Reason::Shutdown | Reason::Turn)) => {
+            while_leased(|| catalog.release_import(key, engine.now())).await
+        }
         Some(End::Stopped(Reason::Fenced)) => Ok(false),
         Some(End::Stopped(Reason::Canceled)) => {
             tracing::info!(job = %key.job, "import canceled");
             metrics::counter!("tilde_imports_ended_total", "status" => "canceled").increment(1);
-            catalog.end_import(key, JobStatus::Canceled, None, now).await
+            let canceled = JobStatus::Canceled;
+            while_leased(|| catalog.end_import(key, canceled, None, engine.now())).await
         }
         Some(End::Stopped(Reason::Barred(message)) | End::Failed(message)) => {
             fail(engine, key, import, &message).await
+        }
+        Some(End::Unordered) => {
+            let message = "the source listed its keys in another order each time";
+            fail(engine, key, import, message).await
         }
         Some(End::Broken(error)) => {
             log_cause(key, &error);
             fail(engine, key, import, &error.message).await
         }
     };
-    if let Err(error) = recorded {
+    if let Err(end) = recorded {
         tracing::error!(
             job = %key.job,
-            error = &error as &dyn std::error::Error,
+            error = ?end,
             "cannot record how the import ended; it will be claimed again"
         );
     }
+}
+
+/// Does an operation patiently for as long as the lease can last: then the job is claimed again.
+async fn while_leased<F>(operation: impl FnMut() -> F) -> Result<bool, End>
+where
+    F: Future<Output = catalog::Result<bool>>,
+{
+    let lease = tokio::time::sleep(Duration::from_millis(limits::LEASE_MS.unsigned_abs()));
+    patiently(lease.map(|()| Reason::Fenced), operation).await
 }
 
 /// What the user is not told.
@@ -184,15 +275,10 @@ fn log_cause(key: ClaimKey, error: &crate::Error) {
     tracing::error!(job = %key.job, error = cause, "import broken off");
 }
 
-async fn fail(
-    engine: &Engine,
-    key: ClaimKey,
-    import: &Import,
-    message: &str,
-) -> catalog::Result<bool> {
+async fn fail(engine: &Engine, key: ClaimKey, import: &Import, message: &str) -> Result<bool, End> {
     let repository = import.spec.repository;
     tracing::warn!(job = %key.job, %repository, reason = ?message, "import failed");
     metrics::counter!("tilde_imports_ended_total", "status" => "failed").increment(1);
-    let now = engine.now();
-    engine.catalog().end_import(key, JobStatus::Failed, Some(message), now).await
+    let (catalog, failed) = (engine.catalog(), JobStatus::Failed);
+    while_leased(|| catalog.end_import(key, failed, Some(message), engine.now())).await
 }

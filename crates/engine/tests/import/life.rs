@@ -31,7 +31,7 @@ async fn objects_of_every_size_arrive_byte_for_byte_and_outlive_the_source() {
     let world = World::new(objects(&list)).await;
     let job = world.import().await;
     assert_eq!((job.status, &job.error), (JobStatus::Completed, &None));
-    assert_eq!(job.objects_imported, list.len() as u64);
+    assert_eq!(job.progress.objects_imported, list.len() as u64);
     assert!(world.server.stats().max_concurrent_gets <= 10);
     let (principal, connector) = (world.principal.clone(), world.connector);
     world.server.set(|settings| settings.checks_signatures = false);
@@ -98,7 +98,7 @@ async fn importing_again_reads_only_what_changed() {
     let gets = world.server.stats().count(Op::Get);
     assert_eq!(gets, 60);
     let same = world.import().await;
-    assert_eq!((same.status, same.objects_imported), (JobStatus::Completed, 60));
+    assert_eq!((same.status, same.progress.objects_imported), (JobStatus::Completed, 60));
     assert_eq!(same.commit, first.commit, "no new commit where nothing changed");
     assert_eq!(world.server.stats().count(Op::Get), gets, "nothing was read");
     world.server.put("k007", Object::new(&b"new"[..]));
@@ -131,7 +131,7 @@ async fn nothing_matched_is_no_commit() {
     let world = World::new(objects(&[("a".to_owned(), b"1".to_vec())])).await;
     let request = ImportRequest { source_prefix: Some("nothing/".to_owned()), ..world.request() };
     let job = world.ended(world.start(request).await).await;
-    assert_eq!((job.status, job.objects_imported), (JobStatus::Completed, 0));
+    assert_eq!((job.status, job.progress.objects_imported), (JobStatus::Completed, 0));
     assert_eq!(job.commit, None);
     assert!(world.commits().await.is_empty());
 }
@@ -142,11 +142,11 @@ async fn the_marker_of_the_root_is_left_out_and_counted() {
     let setup = Setup { source_uri: format!("s3://{BUCKET}/d/"), ..Setup::default() };
     let world = World::with(objects(&list), setup).await;
     let job = world.import().await;
-    assert_eq!((job.status, job.objects_imported), (JobStatus::Completed, 1));
+    assert_eq!((job.status, job.progress.objects_imported), (JobStatus::Completed, 1));
     assert_eq!(world.commits().await[0].metadata["markers_left_out"], "1");
     let request = ImportRequest { destination_path: "in".to_owned(), ..world.request() };
     let job = world.ended(world.start(request).await).await;
-    assert_eq!(job.objects_imported, 2, "elsewhere the marker has a path");
+    assert_eq!(job.progress.objects_imported, 2, "elsewhere the marker has a path");
     assert_eq!(world.paths().await, ["in/", "in/x", "x"]);
 }
 
@@ -173,7 +173,6 @@ async fn bad_requests_are_refused_naming_the_field() {
     let other = || Some("other".to_owned());
     let cases = [
         (ImportRequest { connector_id: None, ..world.request() }, "connector_id"),
-        (ImportRequest { use_versioning: true, ..world.request() }, "use_versioning"),
         (
             ImportRequest {
                 source_organization: other(),
@@ -186,15 +185,6 @@ async fn bad_requests_are_refused_naming_the_field() {
             ImportRequest {
                 connector_id: None,
                 source_organization: other(),
-                ..ImportRequest::default()
-            },
-            "source_repository",
-        ),
-        (
-            ImportRequest {
-                connector_id: None,
-                source_organization: other(),
-                source_repository: other(),
                 ..ImportRequest::default()
             },
             "source_repository",

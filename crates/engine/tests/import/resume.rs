@@ -26,7 +26,7 @@ async fn an_orderly_stop_checkpoints_and_the_next_start_goes_on() {
     world.restart(ImportSettings::default()).await;
     let job = world.ended(id).await;
     assert_eq!((job.status, &job.error), (JobStatus::Completed, &None));
-    assert_eq!(job.objects_imported, 401);
+    assert_eq!(job.progress.objects_imported, 401);
     let gets = world.server.stats().count(Op::Get);
     assert!(gets <= 404 + 20, "{gets} GETs: what was done was read again");
     assert_eq!(world.commits().await.len(), 1);
@@ -105,8 +105,9 @@ async fn the_content_does_not_depend_on_how_the_work_was_cut() {
 struct PanicOnce(&'static str, AtomicBool);
 
 impl model::Failpoints for PanicOnce {
-    fn reach(&self, site: &'static str) {
+    fn reach(&self, site: &'static str) -> Result<(), model::Injected> {
         assert!(site != self.0 || self.1.swap(true, Ordering::SeqCst), "a bug at {site}");
+        Ok(())
     }
 }
 
@@ -155,5 +156,5 @@ async fn what_one_claim_left_pending_survives_the_stop_of_the_next() {
     world.engine.retry_import(&principal, ORG, REPO, id).await.expect("retried");
     let job = world.ended(id).await;
     assert_eq!((job.status, &job.error), (JobStatus::Completed, &None));
-    assert_eq!((job.objects_imported, world.paths().await.len()), (30, 30));
+    assert_eq!((job.progress.objects_imported, world.paths().await.len()), (30, 30));
 }

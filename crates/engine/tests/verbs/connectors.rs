@@ -18,7 +18,7 @@ async fn a_bad_spec_is_refused_by_field() {
         (ConnectorSpec { name: String::new(), ..good() }, "name:"),
         (ConnectorSpec { name: "x".repeat(256), ..good() }, "name:"),
         (ConnectorSpec { kind: "ftp".into(), ..good() }, "type:"),
-        (ConnectorSpec { kind: "gcs".into(), ..good() }, "type: this version has no gcs"),
+        (ConnectorSpec { kind: "gcs".into(), ..good() }, "source_uri: must start with gs://"),
         (ConnectorSpec { kind: "git".into(), ..good() }, "type: this version has no git"),
         (ConnectorSpec { source_uri: "gs://bucket/".into(), ..good() }, "source_uri"),
         (ConnectorSpec { source_uri: "bucket".into(), ..good() }, "source_uri"),

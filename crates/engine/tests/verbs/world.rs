@@ -120,11 +120,12 @@ impl World {
         };
         let spec = ImportSpec {
             repository: repository.id,
-            connector,
+            source: model::ImportSource::Connector(connector),
             source_prefix: String::new(),
             destination_path: String::new(),
             commit_message: "by hand".into(),
             created_by: owner.user.id,
+            options: model::ImportOptions::default(),
         };
         let now = self.clock.now();
         let import = Import::new(JobId(self.entropy.uuid()), spec, now);
@@ -183,6 +184,7 @@ impl World {
             created_at: self.clock.now(),
             metadata: BTreeMap::new(),
             superseded_at: None,
+            expired: false,
         };
         commit.id = commit.content_id();
         let finish = Finish {
@@ -190,9 +192,8 @@ impl World {
             commit: Some(commit.clone()),
             commit_id: Some(commit.id),
             segments,
-            objects_imported: 0,
-            objects_missing: 0,
-            bytes_imported: 0,
+            progress: model::ImportProgress::default(),
+            preview: None,
         };
         let key = ClaimKey { job: claim.import.id, epoch: claim.epoch };
         let finished = self.catalog.finish_import(key, &finish, self.clock.now()).await;
@@ -230,7 +231,7 @@ pub(crate) async fn entry(
 ) -> Entry {
     let content = Content::Pieces(put_pieces(segment, bytes).await);
     let source = SourceMetadata {
-        connector_id: Some(import.spec.connector),
+        connector_id: import.spec.connector(),
         connector_type: "s3".into(),
         source_path: format!("s3://bucket/{path}").into(),
         version_id: None,
@@ -335,6 +336,8 @@ fn sources(entropy: Arc<dyn Entropy>) -> Sources {
         egress: Egress { private: Private::Allow, own: Vec::new() },
         ca_files: Vec::new(),
         s3_endpoint: None,
+        gcs_endpoint: None,
+        gcs_token_endpoint: sources::TokenEndpoint::Google,
         timeouts: Timeouts::default(),
     };
     // Signatures have to be of today.

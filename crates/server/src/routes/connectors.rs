@@ -11,6 +11,7 @@ use crate::extract::{Json, Path, id, id_field};
 use crate::routes::RepositoryPath;
 use crate::wire::{
     AttachConnector, Connector, CreateConnector, Results, Status, TestConnectorConfig,
+    UpdateConnector,
 };
 
 /// Create a connector. Its config is sealed and never returned.
@@ -60,6 +61,31 @@ pub(crate) async fn get(
 ) -> Result<Answer<Connector>> {
     let connector = id(&connector, "connector")?;
     Ok(Answer(app.engine.connector(&principal, &organization, connector).await?.into()))
+}
+
+/// Rename, disable or enable a connector, or give it a new config, such as new credentials.
+///
+/// The config is checked for its form, not tried out. Type and place stay, as what was imported
+/// names them. Disabling ends the imports that run.
+#[utoipa::path(
+    patch, path = "/organizations/{organization}/connectors/{connector_id}",
+    operation_id = "updateConnector", tag = "connectors", request_body = UpdateConnector,
+    extensions(("x-tilde-extension" = json!(true))),
+    responses(
+        (status = 200, body = Connector), (status = 400), (status = 403), (status = 404),
+        (status = 409),
+    ),
+)]
+pub(crate) async fn update(
+    State(app): State<App>,
+    Caller(principal): Caller,
+    Path((organization, connector)): Path<(String, String)>,
+    Json(body): Json<UpdateConnector>,
+) -> Result<Answer<Connector>> {
+    let connector = id(&connector, "connector")?;
+    let update = body.into();
+    let updated = app.engine.update_connector(&principal, &organization, connector, update).await?;
+    Ok(Answer(updated.into()))
 }
 
 /// Delete a connector and wipe its config. What was imported through it stays readable.

@@ -1,6 +1,6 @@
 //! Connectors. A config goes in and never comes out: no answer has a field for it.
 
-use engine::ConnectorSpec;
+use engine::{ConnectorSpec, ConnectorUpdate};
 use model::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -29,29 +29,48 @@ pub(crate) struct CreateConnector {
     /// Unique within the organization; 1 to 255 bytes, no control characters.
     #[schema(min_length = 1)]
     name: String,
-    /// `s3`.
-    #[schema(pattern = "^s3$")]
+    /// `s3` or `gcs`.
+    #[schema(pattern = "^(s3|gcs)$")]
     #[serde(rename = "type")]
     kind: String,
-    /// `s3://bucket/prefix/`; the prefix is a directory and may be empty.
-    #[schema(pattern = "^s3://")]
+    /// `s3://bucket/prefix/` or `gs://bucket/prefix/`; the prefix is a directory and may be empty.
+    #[schema(pattern = "^(s3|gs)://")]
     source_uri: String,
     /// For `s3`: `access_key_id` and `secret_access_key`; optional `region` (default
-    /// `us-east-1`), `endpoint` and `session_token`. Never returned.
+    /// `us-east-1`), `endpoint` and `session_token`. For `gcs`: `credentials_json`, the key of a
+    /// service account. Never returned.
     #[schema(value_type = Object)]
     config: serde_json::Value,
+}
+
+// Holds credentials, so it has no `Debug`.
+/// What to change of a connector; what is left out stays.
+#[derive(Deserialize, ToSchema)]
+pub(crate) struct UpdateConnector {
+    /// Unique within the organization; 1 to 255 bytes, no control characters.
+    #[serde(default)]
+    #[schema(min_length = 1)]
+    name: Option<String>,
+    /// A whole new config, as for creating a connector: nothing of the old one is kept. Never
+    /// returned.
+    #[serde(default)]
+    #[schema(value_type = Option<Object>)]
+    config: Option<serde_json::Value>,
+    /// True to disable the connector: it can be seen but not used, and imports through it end.
+    #[serde(default)]
+    disabled: Option<bool>,
 }
 
 // Holds credentials, so it has no `Debug`.
 /// A config to be tried out; nothing is stored.
 #[derive(Deserialize, ToSchema)]
 pub(crate) struct TestConnectorConfig {
-    /// `s3`.
-    #[schema(pattern = "^s3$")]
+    /// `s3` or `gcs`.
+    #[schema(pattern = "^(s3|gcs)$")]
     #[serde(rename = "type")]
     pub(crate) kind: String,
-    /// `s3://bucket/prefix/`.
-    #[schema(pattern = "^s3://")]
+    /// `s3://bucket/prefix/` or `gs://bucket/prefix/`.
+    #[schema(pattern = "^(s3|gs)://")]
     pub(crate) source_uri: String,
     /// As for creating a connector.
     #[schema(value_type = Object)]
@@ -76,6 +95,12 @@ impl From<model::Connector> for Connector {
             disabled: connector.disabled,
             created_at: connector.created_at,
         }
+    }
+}
+
+impl From<UpdateConnector> for ConnectorUpdate {
+    fn from(request: UpdateConnector) -> Self {
+        Self { name: request.name, config: request.config, disabled: request.disabled }
     }
 }
 

@@ -1,38 +1,75 @@
-//! Imports.
+//! Imports as they are asked for. The answer is in [`super::jobs`].
 
 use engine::ImportRequest;
-use model::Timestamp;
+use model::limits::{MIRROR_DELETE_PERCENT_DEFAULT, TRANSFERS_MAX};
+use model::{ImportMode, ImportOptions, OnError};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::extract::id_field;
-use crate::wire::USER;
 
 /// An import to be started. Exactly one source: `connector_id`, or `source_organization` with
-/// `source_repository` (not in this version).
+/// `source_repository`.
 #[derive(Deserialize, ToSchema)]
 pub(crate) struct StartImport {
     /// A connector that is attached to the repository.
     #[serde(default)]
     #[schema(value_type = Option<Uuid>)]
     connector_id: Option<String>,
+    /// Import from a repository of this organization, which the caller must be a member of. Nothing
+    /// is copied: both repositories share the bytes.
     #[serde(default)]
     source_organization: Option<String>,
+    /// Import from this repository, as its latest commit is now.
     #[serde(default)]
     source_repository: Option<String>,
-    /// Which part of the source: absolute if it starts with the connector's own prefix, else
-    /// below it.
+    /// Which part of the source. Of a connector: absolute if it starts with the connector's own
+    /// prefix, else below it. Of a repository: a prefix of its paths.
     #[serde(default)]
     source_prefix: Option<String>,
     /// Where the objects go; empty for the root of the repository.
     destination_path: String,
+    /// Message of the commit; names the source unless given.
     #[serde(default)]
     commit_message: Option<String>,
-    /// Not in this version: must be false.
+    /// Import the latest version of each key and record its version id (S3 only).
     #[serde(default)]
     use_versioning: Option<bool>,
+    /// What becomes of objects at the destination that the source does not have: `overlay` (the
+    /// default) keeps them, `mirror` deletes them.
+    #[serde(default)]
+    #[schema(pattern = "^(overlay|mirror)$", extensions(("x-tilde-extension" = json!(true))))]
+    mode: Option<String>,
+    /// With `mode: mirror`: the import fails if it would delete more than this percentage of the
+    /// objects at the destination. Default 25.
+    #[serde(default)]
+    #[schema(minimum = 0, maximum = 100, extensions(("x-tilde-extension" = json!(true))))]
+    max_delete_percent: Option<i64>,
+    /// Globs over the path below the destination; only objects that one matches are imported.
+    /// None: all.
+    #[serde(default)]
+    #[schema(max_items = 100)]
+    include: Option<Vec<String>>,
+    /// Globs; objects that one matches are not imported, also when `include` matches them.
+    #[serde(default)]
+    #[schema(max_items = 100)]
+    exclude: Option<Vec<String>>,
+    /// Only find out what would change: no object is read and no commit is made. The completed
+    /// job has a `preview`, its `changes` name the paths.
+    #[serde(default)]
+    #[schema(extensions(("x-tilde-extension" = json!(true))))]
+    dry_run: Option<bool>,
+    /// What to do about an object that cannot be read: `fail` (the default) ends the import,
+    /// `skip` leaves the object out and names it in the job.
+    #[serde(default)]
+    #[schema(pattern = "^(fail|skip)$", extensions(("x-tilde-extension" = json!(true))))]
+    on_error: Option<String>,
+    /// Objects that are read from the source side by side; the server's own setting unless given.
+    #[serde(default)]
+    #[schema(minimum = 1, maximum = 256, extensions(("x-tilde-extension" = json!(true))))]
+    concurrency: Option<i64>,
 }
 
 /// An import that was started.
@@ -41,48 +78,16 @@ pub(crate) struct ImportStarted {
     pub(crate) job_id: Uuid,
 }
 
-/// An import job.
-#[derive(Serialize, ToSchema)]
-#[schema(as = ImportJob)]
-pub(crate) struct Import {
-    id: Uuid,
-    repository_id: Uuid,
-    connector_id: Option<Uuid>,
-    /// Of an import from another repository, which this version does not do: null.
-    source_repository_id: Option<Uuid>,
-    source_organization: Option<String>,
-    source_repository: Option<String>,
-    source_prefix: String,
-    destination_path: String,
-    commit_message: String,
-    /// `pending`, `running`, `completed`, `failed` or `canceled`.
-    status: &'static str,
-    /// Objects that are in place so far, unchanged ones included.
-    objects_imported: u64,
-    /// Objects that were listed and had vanished when they were to be read.
-    #[schema(extensions(("x-tilde-extension" = json!(true))))]
-    objects_missing: u64,
-    /// Bytes of the objects that are in place so far.
-    #[schema(extensions(("x-tilde-extension" = json!(true))))]
-    bytes_imported: u64,
-    /// The commit, once completed; left out where nothing matched.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    commit_id: Option<String>,
-    /// Once failed: what happened and what to do.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    error: Option<String>,
-    created_by_type: &'static str,
-    created_by: Uuid,
-    #[schema(value_type = String, format = DateTime)]
-    created_at: Timestamp,
-    #[schema(value_type = String, format = DateTime)]
-    updated_at: Timestamp,
-}
-
 impl StartImport {
-    /// The engine's request; 400 if an id is none.
+    /// The engine's request; 400 for what has the wrong shape. What it means the engine checks.
     pub(crate) fn request(self) -> Result<ImportRequest> {
-        let id = self.connector_id.map(|id| id_field("connector_id", &id)).transpose()?;
+        let id = self.connector_id.as_deref().map(|id| id_field("connector_id", id)).transpose()?;
+        let mode = self.mode()?;
+        let on_error = self.on_error()?;
+        let concurrency = self
+            .concurrency
+            .map(|wanted| within("concurrency", wanted, 1, TRANSFERS_MAX as u16))
+            .transpose()?;
         Ok(ImportRequest {
             connector_id: id,
             source_organization: self.source_organization,
@@ -90,33 +95,48 @@ impl StartImport {
             source_prefix: self.source_prefix,
             destination_path: self.destination_path,
             commit_message: self.commit_message,
-            use_versioning: self.use_versioning.unwrap_or(false),
+            options: ImportOptions {
+                use_versioning: self.use_versioning.unwrap_or_default(),
+                mode,
+                include: self.include.unwrap_or_default(),
+                exclude: self.exclude.unwrap_or_default(),
+                dry_run: self.dry_run.unwrap_or_default(),
+                on_error,
+                concurrency,
+            },
         })
+    }
+
+    fn mode(&self) -> Result<ImportMode> {
+        let percent = self.max_delete_percent;
+        let percent = percent.map(|percent| within("max_delete_percent", percent, 0, 100));
+        let percent = percent.transpose()?;
+        match (self.mode.as_deref(), percent) {
+            (Some("mirror"), percent) => Ok(ImportMode::Mirror {
+                max_delete_percent: percent.unwrap_or(MIRROR_DELETE_PERCENT_DEFAULT),
+            }),
+            (None | Some("overlay"), None) => Ok(ImportMode::Overlay),
+            (None | Some("overlay"), Some(_)) => {
+                Err(Error::invalid("max_delete_percent: only with mode mirror; leave it out"))
+            }
+            (Some(_), _) => Err(Error::invalid("mode: must be overlay or mirror")),
+        }
+    }
+
+    fn on_error(&self) -> Result<OnError> {
+        match self.on_error.as_deref() {
+            None | Some("fail") => Ok(OnError::Fail),
+            Some("skip") => Ok(OnError::Skip),
+            Some(_) => Err(Error::invalid("on_error: must be fail or skip")),
+        }
     }
 }
 
-impl From<model::Import> for Import {
-    fn from(import: model::Import) -> Self {
-        Self {
-            id: import.id.0,
-            repository_id: import.spec.repository.0,
-            connector_id: Some(import.spec.connector.0),
-            source_repository_id: None,
-            source_organization: None,
-            source_repository: None,
-            source_prefix: import.spec.source_prefix,
-            destination_path: import.spec.destination_path,
-            commit_message: import.spec.commit_message,
-            status: import.status.as_str(),
-            objects_imported: import.objects_imported,
-            objects_missing: import.objects_missing,
-            bytes_imported: import.bytes_imported,
-            commit_id: import.commit.map(|id| id.to_string()),
-            error: import.error,
-            created_by_type: USER,
-            created_by: import.spec.created_by.0,
-            created_at: import.created_at,
-            updated_at: import.updated_at,
-        }
-    }
+/// The number, if it is in the range.
+fn within<T>(field: &str, number: i64, min: T, max: T) -> Result<T>
+where
+    T: TryFrom<i64> + PartialOrd + std::fmt::Display,
+{
+    let fitting = T::try_from(number).ok().filter(|number| (&min..=&max).contains(&number));
+    fitting.ok_or_else(|| Error::invalid(format!("{field}: must be {min} to {max}")))
 }

@@ -8,6 +8,7 @@ mod accounts;
 mod commits;
 mod connectors;
 mod imports;
+mod jobs;
 mod objects;
 mod organizations;
 mod repositories;
@@ -17,8 +18,11 @@ use utoipa::ToSchema;
 
 pub(crate) use accounts::{ApiKey, ApiKeyCreated, CreateApiKey, Me};
 pub(crate) use commits::CommitLog;
-pub(crate) use connectors::{AttachConnector, Connector, CreateConnector, TestConnectorConfig};
-pub(crate) use imports::{Import, ImportStarted, StartImport};
+pub(crate) use connectors::{
+    AttachConnector, Connector, CreateConnector, TestConnectorConfig, UpdateConnector,
+};
+pub(crate) use imports::{ImportStarted, StartImport};
+pub(crate) use jobs::{Import, PlannedChange};
 pub(crate) use objects::ListingEntry;
 pub(crate) use organizations::{
     AddMember, CreateOrganization, Membership, NameCheck, Organization,
@@ -34,6 +38,16 @@ pub(crate) struct Error {
     pub(crate) code: String,
     /// Also in the `X-Request-Id` header and in the server's log.
     pub(crate) request_id: String,
+}
+
+impl Error {
+    pub(crate) fn new(error: &crate::error::Error, request_id: &str) -> Self {
+        Self {
+            message: error.message().to_owned(),
+            code: error.code().to_owned(),
+            request_id: request_id.to_owned(),
+        }
+    }
 }
 
 /// A complete list.

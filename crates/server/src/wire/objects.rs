@@ -61,6 +61,10 @@ pub(crate) struct SourceMetadata {
     #[schema(value_type = String, format = DateTime)]
     import_time: Timestamp,
     import_job_id: Uuid,
+    /// Of an import from another repository: where its object came from in turn.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(no_recursion, extensions(("x-tilde-extension" = json!(true))))]
+    origin: Option<Box<SourceMetadata>>,
 }
 
 impl From<model::Entry> for Entry {
@@ -86,6 +90,7 @@ impl From<&model::SourceMetadata> for SourceMetadata {
             source_etag: source.source_etag.clone(),
             import_time: source.import_time,
             import_job_id: source.import_job_id.0,
+            origin: source.origin.as_deref().map(|origin| Box::new(Self::from(origin))),
         }
     }
 }

@@ -37,11 +37,12 @@ async fn a_connector_lives_and_dies_and_its_config_is_never_seen() {
 #[tokio::test]
 async fn malformed_connectors_are_refused_by_field_without_an_echo() {
     let world = World::new(objects()).await;
-    let cases: [(&str, Value, &str); 8] = [
+    let cases: [(&str, Value, &str); 9] = [
         ("name", json!(""), "name"),
         ("name", Value::Null, "name"),
         ("type", json!("ftp"), "type"),
-        ("type", json!("gcs"), "type"),
+        ("type", json!("git"), "type"),
+        ("type", json!("gcs"), "source_uri"),
         ("source_uri", json!("http://x/"), "source_uri"),
         ("config", json!("hush-hush"), "config"),
         ("config", json!({"access_key_id": "a"}), "secret_access_key"),
@@ -93,6 +94,82 @@ async fn both_tests_say_ok_or_502_with_a_reason() {
     test(created["id"].as_str().expect("an id")).await.refused(502);
     test("no-id").await.refused(404);
     test("00000000-0000-4000-8000-000000000000").await.refused(404);
+}
+
+#[tokio::test]
+async fn new_credentials_serve_the_next_import() {
+    let world = World::new(objects()).await;
+    let list = format!("{ORG}/connectors");
+    let mut wrong = world.connector("rotated");
+    wrong["config"]["secret_access_key"] = json!("not-the-secret");
+    let created = world.post(&list, wrong).await.is(201).json();
+    let id = &created["id"];
+    world.post(&format!("{REPO}/connectors"), json!({"connector_id": id})).await.is(201);
+    let import = json!({"connector_id": id, "destination_path": ""});
+    assert_eq!(world.import(import.clone()).await["status"], "failed");
+
+    let one = format!("{list}/{}", id.as_str().expect("an id"));
+    let patch = async |body: Value| world.call("PATCH", &one, Some(body)).await;
+    let patched = patch(json!({"config": world.config()})).await.is(200);
+    assert!(!String::from_utf8_lossy(&patched.body).contains(SECRET_ACCESS_KEY));
+    assert_eq!(patched.json(), created, "nothing that is seen has changed");
+    let job = world.import(import).await;
+    assert_eq!(job["status"], "completed", "{job}");
+}
+
+#[tokio::test]
+async fn a_disabled_connector_is_seen_but_not_used() {
+    let world = World::new(objects()).await;
+    let id = world.attached().await;
+    let one = format!("{ORG}/connectors/{}", id.as_str().expect("an id"));
+    let patch = async |body: Value| world.call("PATCH", &one, Some(body)).await;
+    let start = json!({"connector_id": id, "destination_path": ""});
+    let disabled = patch(json!({"disabled": true})).await.is(200).json();
+    assert_eq!((&disabled["disabled"], &disabled["name"]), (&json!(true), &json!("source")));
+    assert_eq!(world.get(&one).await.is(200).json(), disabled);
+    let message = world.post(&format!("{REPO}/import"), start.clone()).await.refused(423);
+    assert!(message.contains("disabled"), "{message}");
+    world.call("POST", &format!("{one}/test"), None).await.refused(423);
+
+    let enabled = patch(json!({"disabled": false, "name": "renamed"})).await.is(200).json();
+    assert_eq!((&enabled["disabled"], &enabled["name"]), (&json!(false), &json!("renamed")));
+    assert_eq!(world.import(start).await["status"], "completed");
+}
+
+#[tokio::test]
+async fn changes_that_are_none_are_refused_by_field_without_an_echo() {
+    let world = World::new(objects()).await;
+    let id = world.attached().await;
+    world.post(&format!("{ORG}/connectors"), world.connector("taken")).await.is(201);
+    let one = format!("{ORG}/connectors/{}", id.as_str().expect("an id"));
+    let before = world.get(&one).await.is(200).json();
+    let patch = async |body: Value| world.call("PATCH", &one, Some(body)).await;
+    let unknown_key = json!({
+        "access_key_id": "a", "secret_access_key": "hush-hush", "endpont": "x",
+    });
+    for (body, part) in [
+        (json!({}), "name, config and disabled"),
+        (json!({"type": "gcs"}), "name, config and disabled"),
+        (json!({"name": ""}), "name"),
+        (json!({"name": 7}), "name: must be a string"),
+        (json!({"disabled": "yes"}), "disabled: must be a boolean"),
+        (json!({"config": "hush-hush"}), "config"),
+        (json!({"config": {"access_key_id": "hush-hush"}}), "secret_access_key"),
+        (json!({"config": unknown_key}), "endpont"),
+    ] {
+        let answer = patch(body).await;
+        let message = answer.refused(400);
+        assert!(message.contains(part), "{part}: {message}");
+        assert!(!String::from_utf8_lossy(&answer.body).contains("hush-hush"), "{message}");
+    }
+    patch(json!({"name": "taken"})).await.refused(409);
+    assert_eq!(world.get(&one).await.is(200).json(), before);
+    for id in ["no-id", "00000000-0000-4000-8000-000000000000"] {
+        let path = format!("{ORG}/connectors/{id}");
+        world.call("PATCH", &path, Some(json!({"name": "x"}))).await.refused(404);
+    }
+    world.delete(&one).await.is(204);
+    patch(json!({"disabled": true})).await.refused(404);
 }
 
 #[tokio::test]

@@ -85,14 +85,61 @@ fn extensions_are_marked() {
     let document: Value = serde_json::from_str(&server::document()).expect("it is JSON");
     let mark = "x-tilde-extension";
     let job = &document["components"]["schemas"]["ImportJob"]["properties"];
-    assert_eq!(job["objects_missing"][mark], true);
-    assert_eq!(job["bytes_imported"][mark], true);
+    for field in [
+        "objects_missing",
+        "bytes_imported",
+        "use_versioning",
+        "mode",
+        "max_delete_percent",
+        "include",
+        "exclude",
+        "dry_run",
+        "on_error",
+        "concurrency",
+        "phase",
+        "objects_total",
+        "bytes_total",
+        "listed_all",
+        "objects_unchanged",
+        "objects_skipped",
+        "skipped",
+        "objects_deleted",
+        "retries",
+        "bytes_per_second",
+        "eta_seconds",
+        "source_commit_id",
+        "preview",
+    ] {
+        assert_eq!(job[field][mark], true, "{field}");
+    }
     assert!(job["objects_imported"].get(mark).is_none());
     let schemas = &document["components"]["schemas"];
     assert_eq!(schemas["Membership"]["properties"]["role"][mark], true);
+    let start = &schemas["StartImport"]["properties"];
+    for (field, value) in start.as_object().expect("properties") {
+        let marked = [
+            "mode",
+            "max_delete_percent",
+            "include",
+            "exclude",
+            "dry_run",
+            "on_error",
+            "concurrency",
+        ];
+        assert_eq!(value.get(mark).is_some(), marked.contains(&&**field), "{field}");
+        assert!(value["description"].is_string(), "{field} is not described");
+    }
+    let extensions = [
+        "updateConnector",
+        "listImports",
+        "watchImport",
+        "listImportChanges",
+        "cancelImport",
+        "retryImport",
+    ];
     for (_, path, operation) in operations() {
-        let extends = path.ends_with("/cancel") || path.ends_with("/retry");
-        assert_eq!(operation.get(mark).is_some(), extends, "{path}");
+        let id = operation["operationId"].as_str().expect("an id");
+        assert_eq!(operation.get(mark).is_some(), extensions.contains(&id), "{path}");
     }
     let start = "/api/v1/organizations/{organization}/repositories/{repository}/import";
     let parameters = &document["paths"][start]["post"]["parameters"];

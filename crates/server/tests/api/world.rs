@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::{Body, Bytes};
+use axum::response::Response;
 use blocks::{Blocks, Local};
 use catalog::seal::KeyRing;
 use catalog::sqlite::Sqlite;
@@ -14,10 +15,11 @@ use http::{HeaderMap, Request, StatusCode};
 use http_body_util::BodyExt;
 use model::{Clock, Entropy, NoFailpoints, Secret};
 use serde_json::{Value, json};
-use server::App;
+use server::{App, Watches};
 use sources::{Egress, Private, Sources, Timeouts};
 use testkit::s3::{ACCESS_KEY_ID, BUCKET, HostileS3, Objects, SECRET_ACCESS_KEY};
 use testkit::{SeededEntropy, SystemClock};
+use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
 /// The owner's organization.
@@ -35,7 +37,9 @@ pub(crate) struct World {
     /// Key of `mallory`, who has nothing.
     pub(crate) stranger: String,
     pub(crate) dir: tempfile::TempDir,
-    _worker: Worker,
+    /// Ends the streams.
+    pub(crate) shutdown: CancellationToken,
+    worker: Option<Worker>,
 }
 
 /// What came back.
@@ -61,9 +65,11 @@ impl World {
         };
         engine.add_user(spec).await.expect("a second user");
         let second = engine.issue_key("mallory", "test").await.expect("a key");
+        let shutdown = CancellationToken::new();
         let app = App {
             engine: engine.clone(),
             public_url: "https://tilde.example.com".into(),
+            watches: Watches::new(shutdown.clone()),
             entropy: Arc::new(SeededEntropy::new(8)),
             version: "0.0.0-test",
         };
@@ -71,9 +77,10 @@ impl World {
             router: server::router(app),
             owner: first.token.expose().to_owned(),
             stranger: second.token.expose().to_owned(),
-            _worker: Worker::start(engine),
+            worker: Some(Worker::start(engine)),
             source,
             dir,
+            shutdown,
         }
     }
 
@@ -95,10 +102,19 @@ impl World {
         world
     }
 
+    /// From now on no import goes on.
+    pub(crate) async fn rest(&mut self) {
+        self.worker.take().expect("it rests once").stop().await;
+    }
+
+    /// The answer to a request, its body yet to come.
+    pub(crate) async fn begin(&self, request: Request<Body>) -> Response {
+        self.router.clone().oneshot(request).await.expect("it never fails")
+    }
+
     /// A request with any credential, body and headers.
     pub(crate) async fn send(&self, request: Request<Body>) -> Answer {
-        let response = self.router.clone().oneshot(request).await.expect("it never fails");
-        let (parts, body) = response.into_parts();
+        let (parts, body) = self.begin(request).await.into_parts();
         let body = body.collect().await.expect("a whole body").to_bytes();
         Answer { status: parts.status, headers: parts.headers, body }
     }
@@ -235,6 +251,8 @@ fn open(dir: &tempfile::TempDir) -> Engine {
         egress: Egress { private: Private::Allow, own: Vec::new() },
         ca_files: Vec::new(),
         s3_endpoint: None,
+        gcs_endpoint: None,
+        gcs_token_endpoint: sources::TokenEndpoint::Google,
         timeouts: Timeouts::default(),
     };
     let sources = Sources::new(config, Arc::clone(&clock), Arc::clone(&entropy)).expect("sources");

@@ -18,7 +18,7 @@ use super::list::{self, Answer, Query, RawPage};
 use super::{S3Config, Signer};
 use crate::retry::Retry;
 use crate::transport::Transport;
-use crate::{Endpoint, Error, Operation, Result};
+use crate::{Code, Endpoint, Error, Operation, Result};
 
 /// Bytes of a listing page.
 const PAGE_BYTES_MAX: usize = 16 << 20;
@@ -85,9 +85,11 @@ pub(crate) struct Client {
     host_header: HeaderValue,
 }
 
-/// The headers that make one GET of an object differ from another.
+/// What makes one request for an object differ from another.
 pub(super) struct ObjectRequest<'a> {
+    pub(super) method: Method,
     pub(super) key: &'a [u8],
+    pub(super) version_id: Option<&'a str>,
     pub(super) if_match: Option<&'a str>,
     pub(super) range: Option<String>,
 }
@@ -114,9 +116,9 @@ impl Client {
     }
 
     /// One page of a listing, read whole.
-    pub(super) async fn list(&self, query: &Query<'_>) -> Result<RawPage> {
-        let query = query.encode();
-        match self.retry.run(&self.host, || self.list_once(&query)).await {
+    pub(super) async fn list(&self, asked: &Query<'_>) -> Result<RawPage> {
+        let query = asked.encode();
+        match self.retry.run(&self.host, || self.list_once(&query, asked.versions)).await {
             Err(Error::Region { configured, told: None }) => {
                 let told = self.find_region().await.filter(|told| *told != configured);
                 Err(Error::Region { configured, told })
@@ -125,7 +127,7 @@ impl Client {
         }
     }
 
-    async fn list_once(&self, query: &str) -> Result<RawPage> {
+    async fn list_once(&self, query: &str, versions: bool) -> Result<RawPage> {
         let path = &self.site.bucket_path;
         let request = self.request(Method::GET, path, query, HeaderMap::new())?;
         let response = self.transport.send(&self.host, request).await?;
@@ -135,10 +137,10 @@ impl Client {
         let (head, body) = response.into_parts();
         let body = self.transport.collect(&self.host, body, PAGE_BYTES_MAX).await?;
         let body = body.ok_or_else(|| Error::protocol("a page of its listing is too long"))?;
-        match list::parse(&body) {
+        match list::parse(&body, versions) {
             Ok(Answer::Page(page)) => Ok(page),
             Ok(Answer::Refused(told)) => {
-                let refusal = Refusal::new(head.status, &head.headers, told);
+                let refusal = Refusal::new(head.status, &head.headers, told, self.clock.now());
                 Err(refusal.explain(&self.asked(Operation::List)))
             }
             Err(what) => Err(Error::NotListing { host: self.host.clone(), what }),
@@ -153,8 +155,8 @@ impl Client {
         bucket_region(response.headers())
     }
 
-    /// A GET of an object, up to the head of its answer: 200 or 206, the rest is an error.
-    pub(super) async fn get(&self, asked: &ObjectRequest<'_>) -> Result<Response<Incoming>> {
+    /// GET or HEAD of an object, up to the head of its answer: 200 or 206, the rest is an error.
+    pub(super) async fn object(&self, asked: &ObjectRequest<'_>) -> Result<Response<Incoming>> {
         let mut headers = HeaderMap::new();
         headers.insert(X_AMZ_CHECKSUM_MODE, HeaderValue::from_static("ENABLED"));
         if let Some(etag) = asked.if_match {
@@ -167,9 +169,17 @@ impl Client {
             headers.insert(RANGE, value);
         }
         let path = format!("{}{}", self.site.object_root, percent_encode(asked.key, PATH));
-        let request = self.request(Method::GET, &path, "", headers)?;
+        let query = asked
+            .version_id
+            .map_or_else(String::new, |id| format!("versionId={}", encode_all(id.as_bytes())));
+        let request = self.request(asked.method.clone(), &path, &query, headers)?;
         let response = self.transport.send(&self.host, request).await?;
         match response.status() {
+            // Nothing but the status can tell why.
+            StatusCode::FORBIDDEN if asked.method == Method::HEAD => {
+                let code = Code::new("Forbidden").expect("these are letters");
+                Err(Error::Denied { code, operation: Operation::Read })
+            }
             StatusCode::OK | StatusCode::PARTIAL_CONTENT => Ok(response),
             _ => Err(self.refusal(response, Operation::Read).await),
         }
@@ -213,7 +223,8 @@ impl Client {
         let (head, body) = response.into_parts();
         let body = self.transport.collect(&self.host, body, ERROR_BYTES_MAX).await;
         let body = body.ok().flatten().unwrap_or_default();
-        let mut refusal = Refusal::new(head.status, &head.headers, Told::read(&body));
+        let mut refusal =
+            Refusal::new(head.status, &head.headers, Told::read(&body), self.clock.now());
         // What web servers answer on a TLS port is plain text or HTML with this word in it.
         refusal.expects_tls = !self.site.endpoint.is_https()
             && head.status == StatusCode::BAD_REQUEST

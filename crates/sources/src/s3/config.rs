@@ -15,6 +15,8 @@ const KEY_BYTES_MAX: usize = 1024;
 const TOKEN_BYTES_MAX: usize = 16 << 10;
 /// Characters of an unknown field's name that are repeated.
 const NAME_CHARS_MAX: usize = 64;
+const TAKES: &str = "an s3 connector takes access_key_id, secret_access_key, region, endpoint and \
+                     session_token";
 
 /// How to reach and sign for a bucket.
 #[derive(Clone)]
@@ -33,11 +35,13 @@ pub enum ConfigError {
     #[error("config must be an object")]
     NotAnObject,
     /// A field that does not exist.
-    #[error(
-        "config has an unknown field {0:?}: an s3 connector takes access_key_id, \
-         secret_access_key, region, endpoint and session_token"
-    )]
-    Unknown(String),
+    #[error("config has an unknown field {name:?}: {takes}")]
+    Unknown {
+        /// Its name, cut where it is long.
+        name: String,
+        /// The fields that a connector of this kind takes.
+        takes: &'static str,
+    },
     /// A field that must be there.
     #[error("config.{0} is required")]
     Missing(&'static str),
@@ -54,6 +58,12 @@ pub enum ConfigError {
     Endpoint(EndpointError),
 }
 
+impl ConfigError {
+    pub(crate) fn unknown(name: &str, takes: &'static str) -> Self {
+        Self::Unknown { name: name.chars().take(NAME_CHARS_MAX).collect(), takes }
+    }
+}
+
 impl S3Config {
     /// Reads `access_key_id`, `secret_access_key`, and optionally `region`, `endpoint` and
     /// `session_token`. A legacy `bucket` is ignored.
@@ -63,10 +73,7 @@ impl S3Config {
             match name.as_str() {
                 "access_key_id" | "secret_access_key" | "region" | "endpoint" | "session_token"
                 | "bucket" => {}
-                other => {
-                    let name = other.chars().take(NAME_CHARS_MAX).collect();
-                    return Err(ConfigError::Unknown(name));
-                }
+                other => return Err(ConfigError::unknown(other, TAKES)),
             }
         }
         let required =
@@ -100,7 +107,7 @@ fn secret(text: &str) -> Secret {
 }
 
 /// A field's text: not blank and fit for a header, so that nothing can be smuggled into one.
-fn text<'a>(
+pub(crate) fn text<'a>(
     fields: &'a Map<String, Value>,
     field: &'static str,
     bytes_max: usize,

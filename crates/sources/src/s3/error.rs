@@ -2,17 +2,19 @@
 
 use std::time::Duration;
 
-use http::header::{DATE, HeaderMap, RETRY_AFTER};
+use http::header::{DATE, HeaderMap};
 use http::{HeaderName, StatusCode};
 use model::Timestamp;
-use time::OffsetDateTime;
-use time::format_description::well_known::Rfc2822;
 
 use super::config::is_region;
 use super::xml::{Tag, walk};
+use crate::retry::{http_date, retry_after};
 use crate::{Code, Error, Operation};
 
 pub(super) const X_AMZ_BUCKET_REGION: HeaderName = HeaderName::from_static("x-amz-bucket-region");
+
+/// What to check where the credentials are refused and the source does not say why.
+const CHECK_KEYS: &str = "access_key_id and secret_access_key";
 
 /// What an error body told.
 #[derive(Default, Debug)]
@@ -66,12 +68,16 @@ pub(super) struct Asked<'a> {
 }
 
 impl Refusal {
-    pub(super) fn new(status: StatusCode, headers: &HeaderMap, mut told: Told) -> Self {
+    pub(super) fn new(
+        status: StatusCode,
+        headers: &HeaderMap,
+        mut told: Told,
+        now: Timestamp,
+    ) -> Self {
         let field = |name| headers.get(name).and_then(|value| value.to_str().ok());
         told.region = told.region.or_else(|| bucket_region(headers));
-        let seconds = field(RETRY_AFTER).and_then(|text| text.trim().parse().ok());
-        let retry_after = seconds.map(Duration::from_secs);
         let date = field(DATE).and_then(http_date);
+        let retry_after = retry_after(headers, now);
         Self { status, told, expects_tls: false, retry_after, date }
     }
 
@@ -99,11 +105,21 @@ impl Refusal {
                 Error::Skewed { code, ahead_seconds: ahead }
             }
             (Some(code), "InvalidObjectState", _) => Error::Archived { code },
+            // What S3 says of an object under SSE-C that is asked for without its key.
+            (Some(code), "InvalidRequest", StatusCode::BAD_REQUEST)
+                if asked.operation == Operation::Read =>
+            {
+                Error::CustomerKey { code }
+            }
             (_, _, StatusCode::NOT_FOUND) if asked.operation == Operation::Read => Error::Vanished,
             (_, _, StatusCode::PRECONDITION_FAILED | StatusCode::RANGE_NOT_SATISFIABLE)
                 if asked.operation == Operation::Read =>
             {
                 Error::Changed
+            }
+            (code, name, StatusCode::UNAUTHORIZED) if check(name).is_none() => {
+                let code = code.or_else(|| Code::new("Unauthorized"));
+                Error::Credentials { code: code.expect("these are letters"), check: CHECK_KEYS }
             }
             (Some(code), name, _) => match check(name) {
                 Some(check) => Error::Credentials { code, check },
@@ -130,7 +146,9 @@ impl Refusal {
                 code,
                 "InternalError"
                     | "RequestTimeout"
+                    | "RequestLimitExceeded"
                     | "RequestThrottled"
+                    | "RequestThrottledException"
                     | "ServiceUnavailable"
                     | "SlowDown"
                     | "Throttling"
@@ -159,11 +177,11 @@ fn check(code: &str) -> Option<&'static str> {
         "InvalidAccessKeyId" | "InvalidClientTokenId" => "access_key_id (and endpoint)",
         "SignatureDoesNotMatch" => "secret_access_key",
         "ExpiredToken" | "TokenRefreshRequired" => {
-            "session_token: it has expired, create the connector anew with a fresh one"
+            "session_token: it has expired, put a fresh one into the connector's config"
         }
         "InvalidToken" | "InvalidSecurity" => "session_token",
         "AccountProblem" | "AllAccessDisabled" | "NotSignedUp" => "the account at the source",
-        "UnauthorizedAccess" | "Unauthorized" => "access_key_id and secret_access_key",
+        "UnauthorizedAccess" | "Unauthorized" => CHECK_KEYS,
         _ => return None,
     })
 }
@@ -175,10 +193,4 @@ pub(super) fn bucket_region(headers: &HeaderMap) -> Option<String> {
 
 fn region(text: &str) -> Option<String> {
     is_region(text).then(|| text.to_owned())
-}
-
-/// `Wed, 15 Jan 2025 10:30:00 GMT`.
-pub(super) fn http_date(text: &str) -> Option<Timestamp> {
-    let time = OffsetDateTime::parse(text.trim(), &Rfc2822).ok()?;
-    Some(Timestamp::from_seconds(time.unix_timestamp()))
 }

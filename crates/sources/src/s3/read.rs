@@ -1,4 +1,5 @@
-//! GetObject: the head of the answer is checked before a byte of the body is believed.
+//! GetObject and HeadObject: the head of the answer is checked before a byte of the body is
+//! believed.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -10,14 +11,13 @@ use http::header::{
     CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, ETAG, HeaderMap, HeaderName,
     HeaderValue, LAST_MODIFIED,
 };
-use http::{Response, StatusCode};
+use http::{Method, Response, StatusCode};
 use hyper::body::Incoming;
 use model::limits::{METADATA_BYTES_MAX, METADATA_PAIRS_MAX};
-use tokio::sync::OwnedSemaphorePermit;
 
 use super::client::{Client, ObjectRequest};
-use super::error::http_date;
 use super::list::quoted;
+use crate::retry::http_date;
 use crate::verify::md5_of;
 use crate::{Body, Checksum, Error, Listed, ObjectMeta, Opened, Result};
 
@@ -34,14 +34,9 @@ const X_AMZ_VERSION_ID: HeaderName = HeaderName::from_static("x-amz-version-id")
 
 impl Client {
     /// Opens the object or a range of it; see [`Source::open`](crate::Source::open).
-    pub(super) async fn open(
-        &self,
-        object: &Listed,
-        range: Option<Range<u64>>,
-        permit: OwnedSemaphorePermit,
-    ) -> Result<Opened> {
+    pub(super) async fn open(&self, object: &Listed, range: Option<Range<u64>>) -> Result<Opened> {
         let once = || self.open_once(object, range.as_ref());
-        let (meta, length, incoming) = self.retry().run(&self.host, once).await?;
+        let ((meta, length, incoming), permit) = self.retry().run_paced(&self.host, once).await?;
         let idle_timeout = self.transport.idle_timeout();
         let body = Body::stream(incoming, &self.host, length, idle_timeout, permit);
         Ok(Opened { meta, length, body })
@@ -52,21 +47,63 @@ impl Client {
         object: &Listed,
         range: Option<&Range<u64>>,
     ) -> Result<(ObjectMeta, u64, Incoming)> {
-        // A weak ETag matches nothing, so it is compared here only.
-        let pinned = object.etag.as_deref();
-        let asked = ObjectRequest {
-            key: &object.key,
-            if_match: pinned.filter(|etag| etag.starts_with('"')),
-            range: range
-                .map(|range| format!("bytes={}-{}", range.start, range.end.saturating_sub(1))),
-        };
-        let response = self.get(&asked).await?;
-        let etag = check_etag(response.headers(), pinned)?;
+        let response = self.ask(object, Method::GET, range).await?;
+        let etag = check_identity(response.headers(), object)?;
         let (length, whole) = check_length(&response, object, range)?;
         let (head, incoming) = response.into_parts();
         let meta = meta(&head.headers, object, etag, whole)?;
         Ok((meta, length, incoming))
     }
+
+    /// What is said about the object as a whole; see [`Source::head`](crate::Source::head).
+    pub(super) async fn head(&self, object: &Listed) -> Result<ObjectMeta> {
+        let once = || self.head_once(object);
+        let (meta, _) = self.retry().run_paced(&self.host, once).await?;
+        Ok(meta)
+    }
+
+    async fn head_once(&self, object: &Listed) -> Result<ObjectMeta> {
+        let response = match self.ask(object, Method::HEAD, None).await {
+            // Whether the credentials have expired or do not reach this object decides what becomes
+            // of the job, and the answer to a HEAD cannot say it. That to a GET of one byte can.
+            Err(refused @ (Error::Denied { .. } | Error::Status { .. })) if object.size > 0 => {
+                let told = self.ask(object, Method::GET, Some(&(0..1))).await;
+                return Err(told.err().unwrap_or(refused));
+            }
+            response => response?,
+        };
+        let etag = check_identity(response.headers(), object)?;
+        check_length(&response, object, None)?;
+        meta(response.headers(), object, etag, true)
+    }
+
+    async fn ask(
+        &self,
+        object: &Listed,
+        method: Method,
+        range: Option<&Range<u64>>,
+    ) -> Result<Response<Incoming>> {
+        let version_id = object.version_id.as_deref();
+        // A weak ETag matches nothing, so it is compared here only. A version never changes.
+        let strong = object.etag.as_deref().filter(|etag| etag.starts_with('"'));
+        let range =
+            range.map(|range| format!("bytes={}-{}", range.start, range.end.saturating_sub(1)));
+        let if_match = strong.filter(|_| version_id.is_none());
+        let asked = ObjectRequest { method, key: &object.key, version_id, if_match, range };
+        self.object(&asked).await
+    }
+}
+
+/// The answer's ETag. It must be the pinned one, and so must the version.
+fn check_identity(headers: &HeaderMap, object: &Listed) -> Result<Option<Arc<str>>> {
+    let told = headers.get(X_AMZ_VERSION_ID).map(HeaderValue::as_bytes);
+    match (&object.version_id, told) {
+        (Some(pinned), Some(told)) if pinned.as_bytes() != told => {
+            return Err(Error::protocol("it sends another version than was asked for"));
+        }
+        _ => {}
+    }
+    check_etag(headers, object.etag.as_deref())
 }
 
 /// The answer's ETag, which must be the pinned one.
@@ -155,7 +192,7 @@ fn meta(
         content_type: content_type.into(),
         last_modified: field(LAST_MODIFIED).and_then(http_date).unwrap_or(object.last_modified),
         metadata: metadata(headers)?,
-        version_id: version_id.map(Into::into),
+        version_id: version_id.map(Into::into).or_else(|| object.version_id.clone()),
         checksums: if whole { checksums(headers)? } else { Vec::new() },
         etag_is_md5,
         etag,
@@ -209,10 +246,11 @@ fn checksums(headers: &HeaderMap) -> Result<Vec<Checksum>> {
     if composite {
         return Ok(Vec::new());
     }
-    let offered: [(&str, Read); 4] = [
+    let offered: [(&str, Read); 5] = [
         ("x-amz-checksum-crc32", |v| Some(Checksum::Crc32(u32::from_be_bytes(base64(v)?)))),
         ("x-amz-checksum-crc32c", |v| Some(Checksum::Crc32c(u32::from_be_bytes(base64(v)?)))),
         ("x-amz-checksum-crc64nvme", |v| Some(Checksum::Crc64Nvme(u64::from_be_bytes(base64(v)?)))),
+        ("x-amz-checksum-sha1", |v| Some(Checksum::Sha1(base64(v)?))),
         ("x-amz-checksum-sha256", |v| Some(Checksum::Sha256(base64(v)?))),
     ];
     let mut checksums = Vec::new();

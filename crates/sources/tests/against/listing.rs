@@ -1,10 +1,12 @@
 //! Faults of listings and of everything before them.
 
+use crate::reading;
 use std::time::{Duration, Instant};
 
 use serde_json::json;
-use sources::Error;
+use sources::{Error, Listing};
 use testkit::s3::{Fault, HostileS3, Objects, Op, Rule, Settings};
+use testkit::{ODD_KEYS, SystemClock};
 
 use super::{Skewed, at_once, config, list_all, opener, source, source_at, uri};
 
@@ -63,7 +65,7 @@ async fn every_lasting_fault_says_what_to_do() {
         (Fault::ListHugePage, "a page of its listing is too long"),
         (Fault::ListEntityBomb, "its XML has a DTD"),
         (Fault::ListKeyOutsidePrefix, "off the prefix"),
-        (Fault::ListOutOfOrder, "out of order"),
+        (Fault::ListOutOfOrder, "in order"),
         (Fault::ListRepeatsToken, "repeats a page token"),
         (Fault::ListTruncatedWithoutToken, "without a token to go on with"),
         (Fault::ListEmptyPages, "one empty page after the other"),
@@ -130,6 +132,59 @@ async fn a_source_that_asks_to_wait_is_waited_for() {
 }
 
 #[tokio::test]
+async fn ranges_are_listed_side_by_side_over_the_wire() {
+    let mut keys: Vec<String> = (0..1200).map(|at| format!("obj-{at:05}")).collect();
+    keys.extend(ODD_KEYS.iter().map(ToString::to_string));
+    keys.sort();
+    let objects = Objects::from_iter(keys.iter().map(|key| (key, "x")));
+    let list_latency = Duration::from_millis(15);
+    let settings = Settings { page_keys: 20, list_latency, ..Settings::default() };
+    let server = HostileS3::start_with(objects, settings).await;
+    for versions in [false, true] {
+        let reading = sources::Reading { prefix: b"", concurrency: 4, versions };
+        let config = config(&server.endpoint(), json!({}));
+        let source = opener(SystemClock, Vec::new()).open(&uri(), config, reading);
+        let mut listing = Listing::start(source.expect("a source"), None);
+        let mut found = Vec::new();
+        while let Some(objects) = listing.next().await.expect("a listing") {
+            found.extend(objects.into_iter().map(|object| object.key));
+        }
+        assert!(found.iter().map(Vec::as_slice).eq(keys.iter().map(String::as_bytes)));
+    }
+    let stats = server.stats();
+    assert!(stats.targets(Op::List).iter().any(|target| target.contains("start-after=obj-")));
+    let guessed =
+        |target: &str| target.contains("key-marker=obj-") && !target.contains("version-id-marker");
+    assert!(stats.targets(Op::Versions).into_iter().any(guessed));
+}
+
+#[tokio::test]
+async fn a_page_that_drips_is_given_up_as_a_whole() {
+    let server = server().await;
+    let drip = Fault::SlowDrip { bytes: 20, every: Duration::from_millis(100) };
+    server.rule(Rule::on(Op::List, drip));
+    // Had the time for all attempts ended the first one, it would say that nothing was answered.
+    let error = failure(&server).await.to_string();
+    assert!(error.contains("did not go on sending within"), "{error}");
+}
+
+#[tokio::test]
+async fn a_source_that_throttles_is_read_to_the_end() {
+    let server = server().await;
+    server.rule(Rule::on(Op::List, status(503, "SlowDown")).every(2));
+    server.rule(Rule::on(Op::Get, status(429, "TooManyRequests")).every(2));
+    let source = source(&server);
+    assert_eq!(source.retries(), 0);
+    for object in list_all(&*source).await.expect("a listing") {
+        super::read(&*source, &object).await.expect("an object");
+    }
+    let stats = server.stats();
+    let requests = stats.count(Op::List) + stats.count(Op::Get);
+    assert!(source.retries() > 0);
+    assert_eq!(source.retries(), requests - 2 - 4);
+}
+
+#[tokio::test]
 async fn a_wrong_region_names_the_right_one_and_no_redirect_is_followed() {
     let elsewhere = server().await;
     for (code, region) in [(301, "eu-west-1"), (307, "ap-south-1")] {
@@ -186,7 +241,7 @@ async fn a_wrong_clock_is_measured() {
     for (ahead, part) in [(-1800, "behind the source's"), (1800, "ahead of the source's")] {
         let opener = opener(Skewed(ahead), Vec::new());
         let config = config(&server.endpoint(), json!({}));
-        let source = opener.open_s3(&uri(), config, b"", 1).expect("a source");
+        let source = opener.open(&uri(), config, reading(b"", 1)).expect("a source");
         let error = source.list(None, None).await.expect_err("refused").to_string();
         assert!(error.contains(part) && error.contains("RequestTimeTooSkewed"), "{error}");
         assert!(error.contains("180") || error.contains("179"), "{error}");

@@ -1,11 +1,13 @@
 //! The S3 source against a server that goes wrong as told: every fault ends in the right kind of
 //! error, with a sentence that says what happened and what to do.
 
+mod bodies;
 mod keys;
 mod listing;
 mod probing;
 mod reading;
 mod tls;
+mod versions;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,6 +24,7 @@ const TIMEOUTS: Timeouts = Timeouts {
     first_byte: Duration::from_millis(400),
     idle: Duration::from_millis(400),
     retry: Duration::from_millis(1500),
+    storm: Duration::from_millis(1500),
 };
 
 /// A clock that goes wrong by so many seconds.
@@ -35,13 +38,20 @@ impl Clock for Skewed {
 
 fn opener(clock: impl Clock + 'static, ca_files: Vec<std::path::PathBuf>) -> Sources {
     let egress = Egress { private: Private::Allow, own: Vec::new() };
-    let config = Config { egress, ca_files, s3_endpoint: None, timeouts: TIMEOUTS };
+    let config = Config {
+        egress,
+        ca_files,
+        s3_endpoint: None,
+        gcs_endpoint: None,
+        gcs_token_endpoint: sources::TokenEndpoint::Google,
+        timeouts: TIMEOUTS,
+    };
     let entropy = Arc::new(SeededEntropy::new(7));
     Sources::new(config, Arc::new(clock), entropy).expect("readable files")
 }
 
 /// The fields of a config, with changes.
-fn config(endpoint: &str, changes: serde_json::Value) -> sources::S3Config {
+fn config(endpoint: &str, changes: serde_json::Value) -> sources::SourceConfig {
     let mut config = json!({
         "access_key_id": ACCESS_KEY_ID,
         "secret_access_key": SECRET_ACCESS_KEY,
@@ -50,7 +60,7 @@ fn config(endpoint: &str, changes: serde_json::Value) -> sources::S3Config {
     for (name, value) in changes.as_object().expect("an object") {
         config[name] = value.clone();
     }
-    sources::S3Config::parse(&config).expect("a config")
+    sources::SourceConfig::parse(model::ConnectorKind::S3, &config).expect("a config")
 }
 
 fn uri() -> SourceUri {
@@ -60,7 +70,7 @@ fn uri() -> SourceUri {
 fn source_at(endpoint: &str, prefix: &str, changes: serde_json::Value) -> Arc<dyn Source> {
     let config = config(endpoint, changes);
     let opener = opener(SystemClock, Vec::new());
-    opener.open_s3(&uri(), config, prefix.as_bytes(), 4).expect("a source")
+    opener.open(&uri(), config, reading(prefix.as_bytes(), 4)).expect("a source")
 }
 
 fn source(server: &HostileS3) -> Arc<dyn Source> {
@@ -99,4 +109,8 @@ async fn read(source: &dyn Source, object: &Listed) -> Result<Vec<u8>, Error> {
     }
     assert_eq!(bytes.len() as u64, opened.length);
     Ok(bytes)
+}
+
+pub(crate) fn reading(prefix: &[u8], concurrency: usize) -> sources::Reading<'_> {
+    sources::Reading { prefix, concurrency, versions: false }
 }

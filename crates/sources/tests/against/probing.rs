@@ -8,7 +8,7 @@ use testkit::s3::{Fault, HostileS3, Objects, Op, Rule};
 use super::{config, opener, uri};
 
 async fn probe(endpoint: &str, changes: serde_json::Value) -> Result<(), ProbeError> {
-    opener(SystemClock, Vec::new()).probe_s3(&uri(), config(endpoint, changes)).await
+    opener(SystemClock, Vec::new()).probe(&uri(), config(endpoint, changes)).await
 }
 
 fn status(code: u16, s3_code: &'static str) -> Fault {

@@ -231,11 +231,12 @@ async fn verified(server: &HostileS3, mode: VerifyMode) -> Result<usize, String>
 
 #[tokio::test]
 async fn offered_checksums_are_asked_for_and_compared() {
-    let all = [Checksum::Crc32, Checksum::Crc32c, Checksum::Crc64Nvme, Checksum::Sha256];
+    use Checksum::*;
+    let all = [Crc32, Crc32c, Crc64Nvme, Sha1, Sha256];
     let settings =
         Settings { checksums: all.to_vec(), etags: Etags::Opaque, ..Settings::default() };
     let server = HostileS3::start_with(Objects::from([("k", CONTENT)]), settings).await;
-    assert_eq!(verified(&server, VerifyMode::Auto).await, Ok(4));
+    assert_eq!(verified(&server, VerifyMode::Auto).await, Ok(5));
     server.rule(Rule::on(Op::Get, Fault::FlippedByte(5)));
     verified(&server, VerifyMode::Auto).await.expect_err("a flipped byte");
     for checksum in all {
@@ -267,6 +268,26 @@ async fn no_more_objects_are_open_than_allowed() {
     assert!(fifth.is_err(), "the fifth waits");
     open.pop();
     source.open(&object, None).await.expect("there is room again");
+}
+
+#[tokio::test]
+async fn an_object_that_has_come_whole_makes_room_for_the_next() {
+    let server = server().await;
+    let source = source(&server);
+    let object = listed(&*source).await;
+    let empty = Listed { key: b"empty".to_vec(), size: 0, etag: None, ..object.clone() };
+    server.put("empty", Object::new(""));
+    let mut kept = Vec::new();
+    for _ in 0..6 {
+        let mut opened = source.open(&object, None).await.expect("an object");
+        let mut left = object.size;
+        while left > 0 {
+            left -= opened.body.chunk().await.expect("bytes").expect("more").len() as u64;
+        }
+        kept.push(opened);
+        kept.push(source.open(&empty, None).await.expect("an object without bytes"));
+    }
+    assert_eq!(kept.len(), 12);
 }
 
 #[tokio::test]

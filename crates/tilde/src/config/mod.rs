@@ -9,11 +9,13 @@ mod options;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, bail};
+use engine::CollectSettings;
 use serde_json::Value;
 use serde_saphyr::UserMessageFormatter;
-use sources::{Endpoint, Private, VerifyMode};
+use sources::{Endpoint, Private, TokenEndpoint, VerifyMode};
 
 pub(crate) use docs::markdown;
 pub(crate) use keys::{Key, decode as decode_key};
@@ -60,6 +62,16 @@ pub(crate) struct Config {
     pub(crate) ca_files: Vec<PathBuf>,
     /// `sources.s3.endpoint`
     pub(crate) s3_endpoint: Option<Endpoint>,
+    /// `sources.gcs.endpoint`
+    pub(crate) gcs_endpoint: Option<Endpoint>,
+    /// `sources.gcs.token_endpoint`
+    pub(crate) gcs_token_endpoint: TokenEndpoint,
+    /// `gc.interval_hours`; 0 for never
+    pub(crate) gc_interval_hours: u32,
+    /// `gc.grace_hours`
+    pub(crate) gc_grace_hours: u32,
+    /// `gc.trash_days`
+    pub(crate) gc_trash_days: u32,
     /// `cache.pages_mib`
     pub(crate) cache_pages_mib: u64,
 }
@@ -136,6 +148,16 @@ impl Config {
         }
     }
 
+    /// How collections run.
+    pub(crate) fn collections(&self) -> CollectSettings {
+        let hours = |hours: u32| Duration::from_secs(u64::from(hours) * 3_600);
+        CollectSettings {
+            interval: hours(self.gc_interval_hours),
+            grace: hours(self.gc_grace_hours),
+            trash: hours(self.gc_trash_days * 24),
+        }
+    }
+
     fn defaults() -> Self {
         // The table holds the defaults; what stands here is replaced before anyone sees it.
         let mut config = Self {
@@ -154,6 +176,11 @@ impl Config {
             private_networks: PrivateNetworks::Auto,
             ca_files: Vec::new(),
             s3_endpoint: None,
+            gcs_endpoint: None,
+            gcs_token_endpoint: TokenEndpoint::Google,
+            gc_interval_hours: 0,
+            gc_grace_hours: 0,
+            gc_trash_days: 0,
             cache_pages_mib: 0,
         };
         for option in OPTIONS.iter().filter(|option| !option.default.is_empty()) {

@@ -7,7 +7,7 @@ use std::str::FromStr;
 
 use model::limits::TRANSFERS_MAX;
 use serde_json::Value;
-use sources::{Private, VerifyMode};
+use sources::{Private, TokenEndpoint, VerifyMode};
 
 use super::{Config, LogFormat, PrivateNetworks, keys};
 
@@ -15,6 +15,10 @@ use super::{Config, LogFormat, PrivateNetworks, keys};
 const JOBS_MAX: usize = 64;
 /// Cache of decoded pages: most MiB that can be configured.
 const CACHE_MIB_MAX: u64 = 65_536;
+/// Hours between collections, and of grace: most that can be configured, ten years.
+const HOURS_MAX: u32 = 87_600;
+/// Days in the trash: most that can be configured, ten years.
+const DAYS_MAX: u32 = 3_650;
 /// Characters of a refused value that an error repeats.
 const FOUND_CHARS_MAX: usize = 60;
 
@@ -203,6 +207,55 @@ pub(crate) const OPTIONS: &[Opt] = &[
         set: |config, value| some(&mut config.s3_endpoint, value),
     },
     Opt {
+        key: "sources.gcs.endpoint",
+        default: "",
+        unset: "Google's",
+        short: None,
+        expects: "a URL like https://storage.example.com:4443, without path, query or user",
+        about: "Endpoint of GCS connectors, instead of Google's: a private endpoint or an \
+            emulator.",
+        set: |config, value| some(&mut config.gcs_endpoint, value),
+    },
+    Opt {
+        key: "sources.gcs.token_endpoint",
+        default: "",
+        unset: "Google's",
+        short: None,
+        expects: "a URL like https://oauth2.example.com, without path, query or user, or none",
+        about: "Where GCS connectors get access tokens for their service accounts, at `/token`. \
+            `none` sends no token, for emulators that want none.",
+        set: |config, value| token_endpoint(&mut config.gcs_token_endpoint, value),
+    },
+    Opt {
+        key: "gc.interval_hours",
+        default: "24",
+        unset: "",
+        short: None,
+        expects: "a number from 0 to 87600",
+        about: "Hours from the end of a collection to the next one. A collection finds bytes that \
+            nothing needs any more, and removes them in the end. 0: only `tilde gc` collects.",
+        set: |config, value| number(&mut config.gc_interval_hours, value, 0, HOURS_MAX),
+    },
+    Opt {
+        key: "gc.grace_hours",
+        default: "24",
+        unset: "",
+        short: None,
+        expects: "a number from 0 to 87600",
+        about: "How long nothing must have needed a segment before it goes to the trash.",
+        set: |config, value| number(&mut config.gc_grace_hours, value, 0, HOURS_MAX),
+    },
+    Opt {
+        key: "gc.trash_days",
+        default: "7",
+        unset: "",
+        short: None,
+        expects: "a number from 0 to 3650",
+        about: "How long files stay in the trash, from where `tilde gc --undo` brings them back, \
+            before they are removed. Until then they take up space.",
+        set: |config, value| number(&mut config.gc_trash_days, value, 0, DAYS_MAX),
+    },
+    Opt {
         key: "cache.pages_mib",
         default: "32",
         unset: "",
@@ -298,6 +351,14 @@ fn networks(slot: &mut PrivateNetworks, value: &Value) -> Result<(), String> {
             let ranges = items.iter().map(parsed).collect::<Result<_, _>>()?;
             PrivateNetworks::Fixed(Private::Cidrs(ranges))
         }
+    };
+    Ok(())
+}
+
+fn token_endpoint(slot: &mut TokenEndpoint, value: &Value) -> Result<(), String> {
+    *slot = match value.as_str() {
+        Some("none") => TokenEndpoint::None,
+        _ => TokenEndpoint::At(parsed(value)?),
     };
     Ok(())
 }

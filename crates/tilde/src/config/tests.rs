@@ -129,3 +129,35 @@ fn private_networks_are_closed_when_others_can_reach_the_server() {
         assert_eq!(load(yaml, &fixed, &[]).expect("valid").private(), Private::Allow, "{yaml}");
     }
 }
+
+#[test]
+fn collections_have_the_documented_defaults_and_may_be_immediate() {
+    let hours = |hours: u64| Duration::from_secs(hours * 3_600);
+    let collections = load("", &[], &[]).expect("valid").collections();
+    let defaults = CollectSettings { interval: hours(24), grace: hours(24), trash: hours(7 * 24) };
+    assert_eq!(collections, defaults);
+    assert_eq!(collections.interval, hours(model::limits::COLLECT_INTERVAL_HOURS_DEFAULT));
+    let grace_hours = model::limits::COLLECT_GRACE_HOURS_DEFAULT as u64;
+    let trash_hours = 24 * model::limits::TRASH_DAYS_DEFAULT as u64;
+    assert_eq!((collections.grace, collections.trash), (hours(grace_hours), hours(trash_hours)));
+    let yaml = "gc: {interval_hours: 0, grace_hours: 0, trash_days: 0}";
+    let at_once = CollectSettings { interval: hours(0), grace: hours(0), trash: hours(0) };
+    assert_eq!(load(yaml, &[], &[]).expect("valid").collections(), at_once);
+    let most = load("gc: {trash_days: 3650}", &[], &[]).expect("valid").collections();
+    assert_eq!(most.trash, hours(87_600));
+    assert!(load("gc: {trash_days: 3651}", &[], &[]).is_err());
+}
+
+#[test]
+fn the_place_of_gcs_tokens_is_google_another_server_or_nowhere() {
+    let token = |yaml: &str| load(yaml, &[], &[]).map(|config| config.gcs_token_endpoint);
+    assert_eq!(token(""), Ok(TokenEndpoint::Google));
+    assert_eq!(token("sources: {gcs: {token_endpoint: none}}"), Ok(TokenEndpoint::None));
+    let url = "http://127.0.0.1:4443";
+    let at = TokenEndpoint::At(url.parse().expect("an endpoint"));
+    let yaml = format!("sources: {{gcs: {{endpoint: '{url}', token_endpoint: '{url}'}}}}");
+    assert_eq!(token(&yaml), Ok(at));
+    assert!(load(&yaml, &[], &[]).expect("valid").gcs_endpoint.is_some());
+    let refused = token("sources: {gcs: {token_endpoint: google}}").expect_err("no endpoint");
+    assert!(refused.contains("found `google`"), "{refused}");
+}

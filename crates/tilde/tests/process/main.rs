@@ -1,7 +1,11 @@
 //! The real program, run as a user runs it.
 
 mod admin;
+mod backup;
 mod config;
+mod former;
+mod gc;
+mod importing;
 mod program;
 mod quickstart;
 mod serve;

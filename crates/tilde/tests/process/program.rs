@@ -130,6 +130,18 @@ impl Server {
         token: &str,
         body: Option<Value>,
     ) -> (u16, Value) {
+        let (status, bytes) = self.bytes(method, path, token, body);
+        (status, serde_json::from_slice(&bytes).unwrap_or_default())
+    }
+
+    /// A request with a key; the status and the bytes of the answer.
+    pub(crate) fn bytes(
+        &self,
+        method: &str,
+        path: &str,
+        token: &str,
+        body: Option<Value>,
+    ) -> (u16, Vec<u8>) {
         let address = self.url.strip_prefix("http://").expect("plain HTTP");
         let mut stream = TcpStream::connect(address).expect("it listens");
         let body = body.map(|body| body.to_string()).unwrap_or_default();
@@ -141,11 +153,12 @@ impl Server {
              connection: close\r\n\r\n{body}",
         )
         .expect("sent");
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).expect("an answer");
-        let (head, body) = answer.split_once("\r\n\r\n").expect("a head");
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer).expect("an answer");
+        let end = answer.windows(4).position(|four| four == b"\r\n\r\n").expect("a head");
+        let head = String::from_utf8_lossy(&answer[..end]);
         let status = head.split(' ').nth(1).and_then(|status| status.parse().ok());
-        (status.expect("a status"), serde_json::from_str(body).unwrap_or_default())
+        (status.expect("a status"), answer[end + 4..].to_vec())
     }
 }
 
