@@ -23,7 +23,8 @@ cargo xtask COMMAND
                        clippy, all Rust tests, then the real binary against real clients
   ci                   the same, as the build server runs it
   tidy                 the house rules: room arrows, sizes, banned names and calls, links
-  bench import|tree    speed and memory beside those of other programs
+  bench import|engine|tree
+                       speed and memory beside those of other programs
   soak                 the long tiers of the property and kill tests
 
   COMMAND --help       what it needs, takes and leaves behind

@@ -3,6 +3,7 @@
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 
@@ -18,6 +19,38 @@ pub(crate) fn succeeds(command: &mut Command) -> Result<bool> {
     show(command);
     let status = command.status().with_context(|| cannot_run(command))?;
     Ok(status.success())
+}
+
+/// How a program with a time limit ended.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Ended {
+    Well,
+    Badly,
+    /// By us, at its limit.
+    Stopped,
+}
+
+/// What `timeout` exits with when it had to stop the program.
+const STOPPED: i32 = 124;
+/// Seconds in which a program that was interrupted may clean up.
+const CLEANUP_SECONDS: u32 = 120;
+
+/// Runs it for at most `limit`, then interrupts it and all that it started.
+pub(crate) fn ends_within(inner: &Command, limit: Duration) -> Result<Ended> {
+    let kill_after = format!("--kill-after={CLEANUP_SECONDS}");
+    let seconds = limit.as_secs().to_string();
+    let mut outer = command("timeout", &["--signal=INT", &kill_after, &seconds]);
+    outer.arg(inner.get_program()).args(inner.get_args());
+    for (name, value) in inner.get_envs() {
+        outer.env(name, value.unwrap_or_default());
+    }
+    show(&outer);
+    let status = outer.status().with_context(|| cannot_run(&outer))?;
+    Ok(match status.code() {
+        Some(0) => Ended::Well,
+        Some(STOPPED) => Ended::Stopped,
+        _ => Ended::Badly,
+    })
 }
 
 /// Runs it without showing anything; true when it succeeded. A program that is missing has failed.
@@ -73,4 +106,23 @@ fn words(command: &Command) -> String {
 
 fn cannot_run(command: &Command) -> String {
     format!("cannot run {}", command.get_program().to_string_lossy())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_program_has_its_time_and_no_more() {
+        let limit = Duration::from_secs(60);
+        let ended = |words: &[&str], limit| {
+            ends_within(&command(words[0], &words[1..]), limit).expect("coreutils")
+        };
+        assert_eq!(ended(&["true"], limit), Ended::Well);
+        assert_eq!(ended(&["false"], limit), Ended::Badly);
+        assert_eq!(ended(&["sleep", "600"], Duration::from_secs(1)), Ended::Stopped);
+        let mut asks = command("sh", &["-c", "test \"$ASKED\" = yes"]);
+        asks.env("ASKED", "yes");
+        assert_eq!(ends_within(&asks, limit).expect("a shell"), Ended::Well);
+    }
 }

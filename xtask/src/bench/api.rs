@@ -2,13 +2,20 @@
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result, bail, ensure};
 use serde_json::{Value, json};
 
 /// How long an answer may take.
 const TIMEOUT: Duration = Duration::from_secs(60);
+/// How long an import may take: ten million objects at a sixth of the usual speed.
+const IMPORT_TIMEOUT: Duration = Duration::from_secs(3_600);
+/// How often it is asked whether an import has ended.
+const POLL: Duration = Duration::from_millis(20);
+
+/// The repository that a server is prepared with.
+pub(super) const REPOSITORY: &str = "bench";
 
 /// The API of a server, for one user.
 pub(super) struct Api {
@@ -41,16 +48,24 @@ impl Api {
 
     /// An organization `bench` with a repository `bench` and an attached connector; its id.
     pub(super) fn prepare(&self, endpoint: &str, bucket: &str) -> Result<String> {
+        self.set_up()?;
+        self.connect("source", endpoint, bucket)
+    }
+
+    /// An organization `bench` with a repository `bench`.
+    pub(super) fn set_up(&self) -> Result<()> {
         let organization = json!({"name": "bench", "display_name": "Benchmark"});
         self.call("POST", "/organizations", &organization)?;
-        self.call("POST", "/organizations/bench/repositories", &json!({"name": "bench"}))?;
+        self.create_repository(REPOSITORY)
+    }
+
+    /// A connector of the repository `bench`; its id.
+    pub(super) fn connect(&self, name: &str, endpoint: &str, bucket: &str) -> Result<String> {
         let config = json!({
             "access_key_id": "bench", "secret_access_key": "benchbench", "endpoint": endpoint,
         });
-        let connector = json!({
-            "name": "source", "type": "s3", "source_uri": format!("s3://{bucket}/"),
-            "config": config,
-        });
+        let uri = format!("s3://{bucket}/");
+        let connector = json!({"name": name, "type": "s3", "source_uri": uri, "config": config});
         let connector = self.call("POST", "/organizations/bench/connectors", &connector)?;
         let id = connector["id"].as_str().context("a connector without id")?.to_owned();
         let attach = json!({"connector_id": id});
@@ -58,19 +73,35 @@ impl Api {
         Ok(id)
     }
 
-    /// Runs an import from its request to its end; how many objects it brought.
-    pub(super) fn import(&self, connector: &str) -> Result<u64> {
-        let path = "/organizations/bench/repositories/bench/import";
-        let request = json!({"connector_id": connector, "destination_path": ""});
-        let started = self.call("POST", path, &request)?;
+    pub(super) fn create_repository(&self, name: &str) -> Result<()> {
+        self.call("POST", "/organizations/bench/repositories", &json!({"name": name}))?;
+        Ok(())
+    }
+
+    /// Runs an import from its request to its end; the job as it completed.
+    pub(super) fn import(&self, repository: &str, request: &Value) -> Result<Value> {
+        let path = format!("/organizations/bench/repositories/{repository}/import");
+        let begun = Instant::now();
+        let started = self.call("POST", &path, request)?;
         let job = format!("{path}/{}", started["job_id"].as_str().context("no job id")?);
-        loop {
+        while begun.elapsed() < IMPORT_TIMEOUT {
             let state = self.call("GET", &job, &Value::Null)?;
             match state["status"].as_str() {
-                Some("pending" | "running") => std::thread::sleep(Duration::from_millis(20)),
-                Some("completed") => return state["objects_imported"].as_u64().context("a count"),
-                _ => anyhow::bail!("the import ended otherwise: {state}"),
+                Some("pending" | "running") => std::thread::sleep(POLL),
+                Some("completed") => return Ok(state),
+                _ => bail!("the import ended otherwise: {state}"),
             }
         }
+        bail!("the import has not ended after {} s", IMPORT_TIMEOUT.as_secs())
     }
+}
+
+/// An import of everything that a connector has.
+pub(super) fn everything(connector: &str) -> Value {
+    json!({"connector_id": connector, "destination_path": ""})
+}
+
+/// A number of a job.
+pub(super) fn count(job: &Value, field: &str) -> Result<u64> {
+    job[field].as_u64().with_context(|| format!("a job without {field}"))
 }

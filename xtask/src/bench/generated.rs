@@ -5,8 +5,9 @@ use std::process::ExitCode;
 
 use anyhow::{Result, ensure};
 
+use super::content::Computed;
 use super::server;
-use super::source::{Computed, serve};
+use super::source::serve;
 use super::table::RSS_MIB_MUST;
 
 /// How much larger the second source is than the first.
@@ -23,7 +24,7 @@ pub(super) fn run(objects: u64) -> Result<ExitCode> {
     println!("| objects | wall s | objects/s | CPU us/object | peak RSS MiB |");
     println!("|---|---|---|---|---|");
     for count in [objects / FACTOR, objects] {
-        let url = serve(Computed { count })?;
+        let url = serve(Computed::tiny(count))?;
         let cost = server::run(&url, "generated", count, "auto")?;
         let (rate, cpu) = (count as f64 / cost.wall_s, cost.cpu_s * 1e6 / count as f64);
         let peak = cost.peak_rss_mib;

@@ -6,13 +6,14 @@ use std::process::ExitCode;
 use anyhow::{Context as _, Result};
 use serde_json::json;
 
+use super::content::Files;
 use super::data::{Prepared, Set, prepare};
 use super::measure::Cost;
 use super::nginx::Nginx;
 use super::options::{Etags, Options};
-use super::peers::{self, Peer, Programs};
+use super::peers::{self, Peer, Programs, S5CMD_WORKERS, Task};
 use super::server;
-use super::source::{Files, serve};
+use super::source::serve;
 use super::table::{Row, markdown};
 use crate::process::{command, succeeds_silently};
 use crate::workspace::target;
@@ -53,7 +54,10 @@ pub(super) fn run(options: &Options) -> Result<ExitCode> {
                 let peer = peers.iter().find(|peer| peer.name() == *name);
                 let cost = match (peer, &programs) {
                     (Some(peer), Some(programs)) => {
-                        peers::run(*peer, programs, &url, &set.bucket, objects)
+                        let (url, bucket) = (&*url, &*set.bucket);
+                        let s5cmd_workers = S5CMD_WORKERS;
+                        let task = Task { url, bucket, objects, s5cmd_workers };
+                        peers::run(*peer, programs, task)
                     }
                     _ => server::run(&url, &set.bucket, objects, verify),
                 };

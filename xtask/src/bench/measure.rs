@@ -1,16 +1,20 @@
 //! What a process cost: time, CPU, memory; from /proc.
 
 use std::fs;
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
 
-use crate::process::command;
+use crate::process::{command, succeeds_silently};
 
 /// Clock ticks of a second in /proc/PID/stat: fixed for programs, whatever the kernel's own is.
 const TICKS: f64 = 100.0;
+
+/// How long a peer may take.
+const PEER_TIMEOUT: Duration = Duration::from_secs(3_600);
 
 /// What one run cost.
 #[derive(Clone, Copy, Debug)]
@@ -47,6 +51,36 @@ pub(super) fn peak_rss_mib(pid: u32) -> Option<f64> {
     Some(line.trim().strip_suffix(" kB")?.trim().parse::<f64>().ok()? / 1024.0)
 }
 
+/// Bytes that a process has read and written so far, through calls for files; from the page cache
+/// or not.
+#[derive(Clone, Copy)]
+pub(super) struct Io {
+    pub(super) read: u64,
+    pub(super) written: u64,
+}
+
+/// What a process has read and written so far.
+pub(super) fn io(pid: u32) -> Result<Io> {
+    let text = fs::read_to_string(format!("/proc/{pid}/io")).context("cannot read /proc")?;
+    let bytes = |name: &str| text.lines().find_map(|line| line.strip_prefix(name)?.parse().ok());
+    let (read, written) = (bytes("rchar: "), bytes("wchar: "));
+    Ok(Io {
+        read: read.context("no reads in /proc")?,
+        written: written.context("no writes in /proc")?,
+    })
+}
+
+/// Bytes of all files below a folder.
+pub(super) fn folder_bytes(folder: &Path) -> Result<u64> {
+    let mut bytes = 0;
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        let meta = entry.metadata()?;
+        bytes += if meta.is_dir() { folder_bytes(&entry.path())? } else { meta.len() };
+    }
+    Ok(bytes)
+}
+
 /// Runs a peer and then makes what it wrote under `destination` durable.
 pub(super) fn run_durably(peer: &mut Command, destination: &str) -> Result<Cost> {
     let cpu_before = children_cpu_s()?;
@@ -57,6 +91,9 @@ pub(super) fn run_durably(peer: &mut Command, destination: &str) -> Result<Cost>
         let mut peak = 0.0f64;
         while let Some(rss) = peak_rss_mib(pid) {
             peak = peak.max(rss);
+            if started.elapsed() > PEER_TIMEOUT {
+                succeeds_silently(&mut command("kill", &["-KILL", &pid.to_string()]));
+            }
             thread::sleep(Duration::from_millis(50));
         }
         peak

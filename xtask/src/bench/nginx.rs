@@ -1,6 +1,6 @@
 //! The default source of the benchmark: nginx, serving the files and listings rendered beforehand.
-//! It costs a fraction of what its clients do, so that the clients are what is measured. It checks
-//! no signatures.
+//! It costs a fraction of what its clients do, so that the clients are what is measured. Listings
+//! that begin in the middle it passes on to the built-in source. It checks no signatures.
 
 use std::fs;
 use std::net::{TcpListener, TcpStream};
@@ -10,9 +10,11 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
 
+use super::content::Files;
 use super::data::Prepared;
-use super::listing::pages;
+use super::listing::{pages, token};
 use super::measure::terminate;
+use super::source::serve;
 use crate::process::{command, find, output};
 use crate::provision;
 use crate::workspace::target;
@@ -37,7 +39,13 @@ http {
     fastcgi_temp_path DIR/tmp;
     uwsgi_temp_path DIR/tmp;
     scgi_temp_path DIR/tmp;
-    map $args $page { default p0; "~continuation-token=(?<token>p[0-9]+)" $token; }
+    log_not_found off;
+    map $args $page {
+        default p0;
+        "~(^|&)prefix=[^&]" none;
+        "~continuation-token=(?<token>p[0-9]+)" $token;
+        "~(^|&)start-after=[^&]" none;
+    }
     server {
         listen 127.0.0.1:PORT backlog=1024;
         root DIR/data;
@@ -48,7 +56,13 @@ http {
             }
             rewrite ^ /_list/$bucket/$page.xml last;
         }
-        location /_list/ { internal; default_type application/xml; alias DIR/list/; }
+        location /_list/ {
+            internal;
+            default_type application/xml;
+            alias DIR/list/;
+            error_page 404 = @built_in;
+        }
+        location @built_in { proxy_pass BUILT_IN$request_uri; }
     }
 }
 "#;
@@ -71,6 +85,7 @@ impl Nginx {
         let user = if user.trim() == "0" { "user root;" } else { "" };
         let config = CONFIG.replace("USER", user).replace("PORT", &port.to_string());
         let config = config.replace("DIR", &folder.to_string_lossy());
+        let config = config.replace("BUILT_IN", &serve(Files::new(sets))?);
         let file = folder.join("nginx.conf");
         fs::write(&file, config)?;
         let mut nginx = command(program, &["-c", &file.to_string_lossy()]);
@@ -105,12 +120,12 @@ fn program(may_install: bool) -> Result<std::path::PathBuf> {
     )
 }
 
-/// The pages of a bucket, as files `pN.xml`.
+/// The pages of a bucket, as files `TOKEN.xml`.
 fn render(folder: &Path, set: &Prepared) -> Result<()> {
     let folder = folder.join("list").join(&set.bucket);
     fs::create_dir_all(&folder)?;
-    for (number, page) in pages(&set.bucket, &set.objects).iter().enumerate() {
-        fs::write(folder.join(format!("p{number}.xml")), page)?;
+    for (start, page) in pages(&set.bucket, &set.objects) {
+        fs::write(folder.join(format!("{}.xml", token(start))), page)?;
     }
     Ok(())
 }

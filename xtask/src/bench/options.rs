@@ -57,7 +57,8 @@ pub(super) fn parse(arguments: &[String]) -> Result<Options> {
     Ok(options)
 }
 
-fn number(name: &str, text: &str) -> Result<u64> {
+/// A number, which may have underscores.
+pub(super) fn number(name: &str, text: &str) -> Result<u64> {
     text.replace('_', "").parse().with_context(|| format!("bench: {name}: {text} is no number"))
 }
 

@@ -12,6 +12,18 @@ use crate::e2e;
 use crate::process::{command, output};
 use crate::workspace::{root, target};
 
+/// How many objects s5cmd copies side by side on a machine with two cores, from a near source.
+pub(super) const S5CMD_WORKERS: u32 = 32;
+
+/// What a peer copies.
+#[derive(Clone, Copy)]
+pub(super) struct Task<'a> {
+    pub(super) url: &'a str,
+    pub(super) bucket: &'a str,
+    pub(super) objects: u64,
+    pub(super) s5cmd_workers: u32,
+}
+
 /// Another program.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Peer {
@@ -35,7 +47,8 @@ impl Peer {
         }
     }
 
-    fn command(self, programs: &Programs, url: &str, bucket: &str, destination: &str) -> Command {
+    fn command(self, programs: &Programs, task: Task<'_>, destination: &str) -> Command {
+        let Task { url, bucket, .. } = task;
         let mut peer = command(programs.of(self), &[]);
         match self {
             Self::Rclone => {
@@ -48,7 +61,9 @@ impl Peer {
                 peer.env(set("ACCESS_KEY_ID"), "bench").env(set("SECRET_ACCESS_KEY"), "bench");
             }
             Self::S5cmd => {
-                peer.args(["--endpoint-url", url, "--numworkers", "32", "--log", "error", "cp"]);
+                let workers = task.s5cmd_workers.to_string();
+                peer.args(["--endpoint-url", url, "--numworkers", &workers]);
+                peer.args(["--log", "error", "cp"]);
                 peer.args([&format!("s3://{bucket}/*"), &format!("{destination}/")]);
                 peer.env("AWS_ACCESS_KEY_ID", "bench").env("AWS_SECRET_ACCESS_KEY", "bench");
                 peer.env("AWS_REGION", "us-east-1");
@@ -90,24 +105,27 @@ impl Programs {
 }
 
 /// One copy of a bucket into an empty folder, until it is durable.
-pub(super) fn run(
-    peer: Peer,
-    programs: &Programs,
-    url: &str,
-    bucket: &str,
-    objects: u64,
-) -> Result<Cost> {
+pub(super) fn run(peer: Peer, programs: &Programs, task: Task<'_>) -> Result<Cost> {
     let folder = target().join("bench").join("out").join(peer.name());
     if folder.exists() {
         fs::remove_dir_all(&folder)?;
     }
     fs::create_dir_all(&folder)?;
     let destination = folder.to_string_lossy();
-    let cost = run_durably(&mut peer.command(programs, url, bucket, &destination), &destination)?;
-    let copied = count(&folder)?;
+    let cost = run_durably(&mut peer.command(programs, task, &destination), &destination)?;
+    let (copied, objects) = (count(&folder)?, task.objects);
     ensure!(copied == objects, "{} copied {copied} objects of {objects}", peer.name());
     fs::remove_dir_all(&folder)?;
     Ok(cost)
+}
+
+/// What it costs s5cmd to list a bucket, and do nothing else.
+pub(super) fn list(programs: &Programs, url: &str, bucket: &str) -> Result<Cost> {
+    let mut peer = command(programs.of(Peer::S5cmd), &["--endpoint-url", url, "ls"]);
+    peer.arg(format!("s3://{bucket}/*"));
+    peer.env("AWS_ACCESS_KEY_ID", "bench").env("AWS_SECRET_ACCESS_KEY", "bench");
+    peer.env("AWS_REGION", "us-east-1");
+    run_durably(&mut peer, &target().to_string_lossy())
 }
 
 fn count(folder: &Path) -> Result<u64> {

@@ -7,8 +7,9 @@ use std::process::{Child, Stdio};
 use std::time::Instant;
 
 use anyhow::{Context as _, Result, ensure};
+use serde_json::Value;
 
-use super::api::Api;
+use super::api::{Api, REPOSITORY, count, everything};
 use super::measure::{Cost, cpu_s, peak_rss_mib, terminate};
 use crate::process::{command, succeeds};
 use crate::workspace::{cargo, target};
@@ -25,14 +26,14 @@ fn binary() -> PathBuf {
 }
 
 /// A server that ends with its data directory when dropped.
-struct Server {
+pub(super) struct Server {
     process: Child,
-    api: Api,
-    data: PathBuf,
+    pub(super) api: Api,
+    pub(super) data: PathBuf,
 }
 
 impl Server {
-    fn start(verify: &str) -> Result<Self> {
+    pub(super) fn start(verify: &str) -> Result<Self> {
         let data = target().join("bench").join("out").join("tilde");
         if data.exists() {
             fs::remove_dir_all(&data)?;
@@ -48,6 +49,22 @@ impl Server {
         let key = fs::read_to_string(data.join("admin.key"))?.trim().to_owned();
         Ok(Self { process, api: Api { address, key }, data })
     }
+
+    pub(super) fn pid(&self) -> u32 {
+        self.process.id()
+    }
+
+    /// One import, from the request to the commit: the job, and its cost. The memory is that of the
+    /// server since its start.
+    pub(super) fn import(&self, repository: &str, request: &Value) -> Result<(Value, Cost)> {
+        let cpu_before = cpu_s(self.pid())?;
+        let started = Instant::now();
+        let job = self.api.import(repository, request)?;
+        let wall_s = started.elapsed().as_secs_f64();
+        let cpu_s = cpu_s(self.pid())? - cpu_before;
+        let peak_rss_mib = peak_rss_mib(self.pid()).context("no memory in /proc")?;
+        Ok((job, Cost { wall_s, cpu_s, peak_rss_mib }))
+    }
 }
 
 impl Drop for Server {
@@ -58,18 +75,12 @@ impl Drop for Server {
     }
 }
 
-/// One import of a bucket, from the request to the commit.
+/// One import of a bucket into a fresh server.
 pub(super) fn run(endpoint: &str, bucket: &str, objects: u64, verify: &str) -> Result<Cost> {
-    let mut server = Server::start(verify)?;
+    let server = Server::start(verify)?;
     let connector = server.api.prepare(endpoint, bucket)?;
-    let pid = server.process.id();
-    let cpu_before = cpu_s(pid)?;
-    let started = Instant::now();
-    let imported = server.api.import(&connector)?;
-    let wall_s = started.elapsed().as_secs_f64();
-    let cpu_s = cpu_s(pid)? - cpu_before;
-    let peak_rss_mib = peak_rss_mib(pid).context("no memory in /proc")?;
+    let (job, cost) = server.import(REPOSITORY, &everything(&connector))?;
+    let imported = count(&job, "objects_imported")?;
     ensure!(imported == objects, "{imported} objects of {objects} were imported");
-    terminate(&mut server.process);
-    Ok(Cost { wall_s, cpu_s, peak_rss_mib })
+    Ok(cost)
 }

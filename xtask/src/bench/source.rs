@@ -1,32 +1,24 @@
-//! A small S3 source of our own, for what nginx cannot be: one with real MD5 ETags, and one of a
-//! million objects that are computed and not stored. A thread per connection; it answers GET and
-//! HEAD, ranges and If-Match, and listings by continuation token. It checks no signatures.
+//! A small S3 source of our own, for what nginx cannot be: one with real MD5 ETags, one of millions
+//! of objects that are computed and not stored, one that is far away. A thread per connection; it
+//! answers GET and HEAD, ranges and If-Match, and listings. It checks no signatures.
 
-use std::collections::HashMap;
 use std::fs::File;
 use std::io::{BufRead as _, BufReader, Read as _, Seek as _, SeekFrom, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::ops::Range;
-use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 
-use super::data::Prepared;
-use super::listing::{Object, date, page, pages};
+use super::content::{Body, Content, find, list};
+use super::listing::{Query, date};
 
-/// What a source holds.
-pub(super) trait Content: Send + Sync + 'static {
-    /// The listing page with this number.
-    fn page(&self, bucket: &str, number: u64) -> Option<String>;
-    /// The object with this key, without a `/` in front.
-    fn object(&self, bucket: &str, key: &str) -> Option<(Object, Body)>;
-}
-
-/// Where the bytes of an object come from.
-pub(super) enum Body {
-    Bytes(Vec<u8>),
-    File(PathBuf),
+/// How long each request waits before it is answered: what a distant store adds.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Pauses {
+    pub(super) list: Duration,
+    pub(super) object: Duration,
 }
 
 /// Files up to this size are sent with their head in one write.
@@ -36,6 +28,11 @@ const HEAD_LINES_MAX: usize = 100;
 
 /// Serves until the process ends; where it listens.
 pub(super) fn serve(content: impl Content) -> Result<String> {
+    serve_from_afar(content, Pauses::default())
+}
+
+/// The same, as slow to answer as a distant store.
+pub(super) fn serve_from_afar(content: impl Content, pauses: Pauses) -> Result<String> {
     let listener = TcpListener::bind("127.0.0.1:0").context("cannot listen")?;
     let url = format!("http://{}", listener.local_addr()?);
     let content = Arc::new(content);
@@ -43,7 +40,7 @@ pub(super) fn serve(content: impl Content) -> Result<String> {
         for stream in listener.incoming().filter_map(Result::ok) {
             let content = Arc::clone(&content);
             // A client that goes away ends its connection, and that is all.
-            std::thread::spawn(move || converse(&stream, &*content));
+            std::thread::spawn(move || converse(&stream, &*content, pauses));
         }
     });
     Ok(url)
@@ -58,11 +55,17 @@ struct Request {
     range: Option<String>,
 }
 
-fn converse(stream: &TcpStream, content: &dyn Content) -> std::io::Result<()> {
+fn converse(stream: &TcpStream, content: &dyn Content, pauses: Pauses) -> std::io::Result<()> {
     stream.set_nodelay(true)?;
     let mut reader = BufReader::with_capacity(16 << 10, stream);
     while let Some(request) = read(&mut reader)? {
-        answer(stream, &request, content)?;
+        if request.key.is_empty() {
+            std::thread::sleep(pauses.list);
+            listing(stream, &request, content)?;
+        } else {
+            std::thread::sleep(pauses.object);
+            object(stream, &request, content)?;
+        }
     }
     Ok(())
 }
@@ -99,16 +102,14 @@ fn read(reader: &mut BufReader<&TcpStream>) -> std::io::Result<Option<Request>> 
     Ok(Some(request))
 }
 
-fn answer(mut stream: &TcpStream, request: &Request, content: &dyn Content) -> std::io::Result<()> {
-    if request.key.is_empty() {
-        return listing(stream, request, content);
-    }
-    let Some((object, body)) = content.object(&request.bucket, &request.key) else {
-        return refuse(stream, "404 Not Found", "NoSuchKey");
+fn object(mut stream: &TcpStream, request: &Request, content: &dyn Content) -> std::io::Result<()> {
+    let Some(number) = find(content, &request.bucket, &request.key) else {
+        return refuse(stream, request, "404 Not Found", "NoSuchKey");
     };
+    let object = content.object(&request.bucket, number);
     let etag = format!("\"{}\"", object.etag);
     if request.if_match.as_ref().is_some_and(|wanted| *wanted != etag) {
-        return refuse(stream, "412 Precondition Failed", "PreconditionFailed");
+        return refuse(stream, request, "412 Precondition Failed", "PreconditionFailed");
     }
     let range = request.range.as_deref().and_then(|range| parse_range(range, object.size));
     let span = range.clone().unwrap_or(0..object.size);
@@ -127,7 +128,7 @@ fn answer(mut stream: &TcpStream, request: &Request, content: &dyn Content) -> s
     if request.is_head {
         return stream.write_all(head.as_bytes());
     }
-    send(stream, head.into_bytes(), &body, span)
+    send(stream, head.into_bytes(), &content.body(&request.bucket, number), span)
 }
 
 fn send(
@@ -158,25 +159,27 @@ fn listing(
     request: &Request,
     content: &dyn Content,
 ) -> std::io::Result<()> {
-    let parameter = |name: &str| {
-        let mut pairs = request.query.split('&').filter_map(|pair| pair.split_once('='));
-        pairs.find(|(key, _)| *key == name).map(|(_, value)| value)
+    let Some(query) = Query::parse(&request.query) else {
+        return refuse(stream, request, "501 Not Implemented", "NotImplemented");
     };
-    let token = parameter("continuation-token");
-    let number = match (token, parameter("start-after")) {
-        (Some(token), _) => token.trim_start_matches('p').parse().ok(),
-        (None, None | Some("")) => Some(0),
-        (None, Some(_)) => return refuse(stream, "501 Not Implemented", "NotImplemented"),
-    };
-    match number.and_then(|number| content.page(&request.bucket, number)) {
+    match list(content, &request.bucket, &query) {
         Some(xml) => stream.write_all(with_head("200 OK", &xml).as_bytes()),
-        None => refuse(stream, "404 Not Found", "NoSuchBucket"),
+        None => refuse(stream, request, "404 Not Found", "NoSuchBucket"),
     }
 }
 
-fn refuse(mut stream: &TcpStream, status: &str, code: &str) -> std::io::Result<()> {
+fn refuse(
+    mut stream: &TcpStream,
+    request: &Request,
+    status: &str,
+    code: &str,
+) -> std::io::Result<()> {
     let xml = format!("<?xml version=\"1.0\"?><Error><Code>{code}</Code></Error>");
-    stream.write_all(with_head(status, &xml).as_bytes())
+    let mut answer = with_head(status, &xml);
+    if request.is_head {
+        answer.truncate(answer.len() - xml.len());
+    }
+    stream.write_all(answer.as_bytes())
 }
 
 fn with_head(status: &str, xml: &str) -> String {
@@ -206,79 +209,6 @@ fn http_date(seconds: u64) -> String {
     format!("{weekday}, {day:02} {month} {year} {hour:02}:{minute:02}:{second:02} GMT")
 }
 
-/// The data sets on disk, with the ETags they were listed with.
-pub(super) struct Files(HashMap<String, Bucket>);
-
-struct Bucket {
-    folder: PathBuf,
-    pages: Vec<String>,
-    objects: HashMap<String, (u64, String, u64)>,
-}
-
-impl Files {
-    pub(super) fn new(sets: &[Prepared]) -> Self {
-        let bucket = |set: &Prepared| {
-            let attributes = |object: &Object| (object.size, object.etag.clone(), object.modified);
-            let objects = set.objects.iter();
-            Bucket {
-                folder: set.folder.clone(),
-                pages: pages(&set.bucket, &set.objects),
-                objects: objects.map(|object| (object.key.clone(), attributes(object))).collect(),
-            }
-        };
-        Self(sets.iter().map(|set| (set.bucket.clone(), bucket(set))).collect())
-    }
-}
-
-impl Content for Files {
-    fn page(&self, bucket: &str, number: u64) -> Option<String> {
-        self.0.get(bucket)?.pages.get(number as usize).cloned()
-    }
-
-    fn object(&self, bucket: &str, key: &str) -> Option<(Object, Body)> {
-        let bucket = self.0.get(bucket)?;
-        let (size, etag, modified) = bucket.objects.get(key)?.clone();
-        let body = Body::File(bucket.folder.join(key));
-        Some((Object { key: key.to_owned(), size, etag, modified }, body))
-    }
-}
-
-/// `count` objects of 64 to 200 bytes, computed from their number.
-pub(super) struct Computed {
-    pub(super) count: u64,
-}
-
-/// Objects in each folder of a computed source.
-const FOLDER_OBJECTS: u64 = 1_000;
-const MODIFIED: u64 = 1_700_000_000;
-
-impl Computed {
-    fn describe(number: u64) -> Object {
-        let key = format!("part-{:06}/obj-{number:09}.bin", number / FOLDER_OBJECTS);
-        let size = 64 + number.wrapping_mul(0x9e37_79b9_7f4a_7c15) % 137;
-        Object { key, size, etag: format!("computed-{number}"), modified: MODIFIED }
-    }
-}
-
-impl Content for Computed {
-    fn page(&self, bucket: &str, number: u64) -> Option<String> {
-        let start = number.checked_mul(FOLDER_OBJECTS).filter(|start| *start < self.count)?;
-        let end = self.count.min(start + FOLDER_OBJECTS);
-        let objects: Vec<_> = (start..end).map(Self::describe).collect();
-        Some(page(bucket, number, end == self.count, &objects))
-    }
-
-    fn object(&self, _: &str, key: &str) -> Option<(Object, Body)> {
-        let number = key.rsplit_once("/obj-")?.1.strip_suffix(".bin")?.parse().ok()?;
-        let object = Self::describe(number);
-        let known = number < self.count && object.key == key;
-        let words = object.size as usize / 8 + 1;
-        let bytes = number.to_le_bytes().repeat(words);
-        let body = Body::Bytes(bytes[..object.size as usize].to_vec());
-        known.then_some((object, body))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -290,23 +220,5 @@ mod tests {
         assert_eq!(parse_range("bytes=2-99", 10), Some(2..10));
         assert_eq!(parse_range("bytes=10-", 10), None);
         assert_eq!(http_date(784_111_777), "Sun, 06 Nov 1994 08:49:37 GMT");
-    }
-
-    #[test]
-    fn computed_objects_are_listed_as_they_are_read() {
-        let source = Computed { count: 1_500 };
-        let last = source.page("b", 1).expect("a second page");
-        assert!(last.contains("<KeyCount>500</KeyCount><IsTruncated>false"));
-        assert!(source.page("b", 2).is_none());
-        let (object, Body::Bytes(body)) =
-            source.object("b", "part-000001/obj-000001499.bin").expect("the last object")
-        else {
-            panic!("computed objects are bytes")
-        };
-        assert_eq!(object.size, body.len() as u64);
-        assert!(
-            last.contains(&format!("&quot;{}&quot;</ETag><Size>{}<", object.etag, object.size))
-        );
-        assert!(source.object("b", "part-000001/obj-000001500.bin").is_none());
     }
 }
