@@ -1,4 +1,4 @@
-"""Fixtures: a fresh server for each test, S3 servers for the whole run.
+"""Fixtures: a fresh server for each test, S3 servers and one of Google's kind for the whole run.
 
 Whatever a test does, afterwards the server must stop in order, must not have panicked, and `tilde check` must find its
 data directory clean.
@@ -6,11 +6,14 @@ data directory clean.
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 
 import pytest
 import tilde
+from disk import Disk
+from gcs import Gcs
 from servers import BINARY, RADOSGW_PROGRAMS, S3, Moto, Radosgw, SlowProxy, Tilde
 from work import Team
 
@@ -40,6 +43,13 @@ def radosgw(tmp_path_factory):
     server.stop()
 
 
+@pytest.fixture(scope="session")
+def gcs(tmp_path_factory):
+    server = Gcs(tmp_path_factory.mktemp("gcs"))
+    yield server
+    server.stop()
+
+
 @pytest.fixture(params=["moto", "radosgw"])
 def s3(request) -> S3:
     """Each S3 server in turn."""
@@ -51,13 +61,34 @@ def slow():
     """Makes slow ways to S3 servers."""
     proxies: list[SlowProxy] = []
 
-    def slow(target: str, delay: float) -> SlowProxy:
-        proxies.append(SlowProxy(target, delay))
+    def slow(target: str, delay: float, bytes_per_second: int = 0) -> SlowProxy:
+        proxies.append(SlowProxy(target, delay, bytes_per_second))
         return proxies[-1]
 
     yield slow
     for proxy in proxies:
         proxy.stop()
+
+
+@pytest.fixture
+def disk_of(tmp_path):
+    """Makes file systems of a size in MiB."""
+    disks: list[Disk] = []
+
+    def disk_of(mib: int) -> Disk:
+        if os.geteuid() != 0:
+            pytest.skip("it needs root, to mount a file system of its own")
+        folder = tmp_path / f"disk-{len(disks)}"
+        folder.mkdir()
+        try:
+            disks.append(Disk(folder, mib))
+        except (OSError, subprocess.SubprocessError) as error:
+            pytest.skip(f"a file system of its own cannot be mounted here: {error}")
+        return disks[-1]
+
+    yield disk_of
+    for disk in disks:
+        disk.unmount()
 
 
 @pytest.fixture

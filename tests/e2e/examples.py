@@ -1,6 +1,6 @@
 """The examples of the public documentation of connectors, word for word, and what a reader puts in their place.
 
-Only the address of the service, the token, ids and the endpoint of the storage are replaced.
+Only the address of the service, credentials, ids and the endpoint of the storage are replaced.
 """
 
 from __future__ import annotations
@@ -136,10 +136,13 @@ curl -H "Authorization: Bearer YOUR_API_TOKEN" \\
 """
 
 
+ACCOUNT = r'"{\"type\":\"service_account\",\"project_id\":\"my-project\",...}"'
+
+
 class Reader:
     """Somebody who follows the documentation with a server of their own."""
 
-    def __init__(self, folder: pathlib.Path, url: str, key: str, endpoint: str) -> None:
+    def __init__(self, folder: pathlib.Path, url: str, key: str, endpoint: str, account: str) -> None:
         self.folder = folder
         self.url = url
         self.key = key
@@ -147,6 +150,8 @@ class Reader:
             "https://tilde.run": url,
             "YOUR_API_TOKEN": key,
             "https://minio.example.com:9000": endpoint,
+            # The key of an account stands in the example as a text in JSON.
+            ACCOUNT: json.dumps(account),
         }
         (folder / ".curlrc").write_text('silent\nshow-error\nwrite-out = "\\n%{http_code}"\n')
 

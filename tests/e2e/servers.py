@@ -127,6 +127,15 @@ class Tilde:
         self.process.send_signal(signal.SIGKILL)
         self.process.wait()
 
+    def freeze(self) -> None:
+        """It does nothing any more and does not know it, until `thaw`."""
+        assert self.process is not None
+        self.process.send_signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        assert self.process is not None
+        self.process.send_signal(signal.SIGCONT)
+
     def stop(self) -> int:
         """In order; the exit code."""
         assert self.process is not None
@@ -139,6 +148,8 @@ class Tilde:
 
 class S3:
     """An S3 server and the means to fill it."""
+
+    kind = "s3"
 
     def __init__(self, name: str, endpoint: str, checks_signatures: bool) -> None:
         self.name = name
@@ -309,12 +320,18 @@ class Radosgw(S3):
 
 
 class SlowProxy:
-    """A way to an S3 server on which every request takes at least `delay` seconds."""
+    """A way to an S3 server on which every request takes at least `delay` seconds. It counts what comes back, and lets
+    no more than so many bytes through in a second if it is told so.
+    """
 
-    def __init__(self, target: str, delay: float) -> None:
+    def __init__(self, target: str, delay: float, bytes_per_second: int = 0) -> None:
         host, port = target.removeprefix("http://").split(":")
         self.target = (host, int(port))
         self.delay = delay
+        self.bytes = 0
+        self.bytes_per_second = bytes_per_second
+        self.next_at = time.monotonic()
+        self.lock = threading.Lock()
         self.listener = socket.create_server(("127.0.0.1", 0), backlog=128)
         self.url = f"http://127.0.0.1:{self.listener.getsockname()[1]}"
         threading.Thread(target=self._accept, daemon=True).start()
@@ -326,20 +343,29 @@ class SlowProxy:
                 server = socket.create_connection(self.target)
             except OSError:
                 return
-            ways = ((client, server, self.delay), (server, client, 0))
+            ways = ((client, server, self.delay, False), (server, client, 0, True))
             for way in ways:
                 threading.Thread(target=self._pump, args=way, daemon=True).start()
 
-    @staticmethod
-    def _pump(source: socket.socket, sink: socket.socket, delay: float) -> None:
+    def _pump(self, source: socket.socket, sink: socket.socket, delay: float, is_answer: bool) -> None:
         try:
             while data := source.recv(1 << 16):
-                time.sleep(delay)
+                time.sleep(delay + (self._turn(len(data)) if is_answer else 0))
                 sink.sendall(data)
             sink.shutdown(socket.SHUT_WR)
         except OSError:
             source.close()
             sink.close()
+
+    def _turn(self, length: int) -> float:
+        """Seconds until so many bytes may pass."""
+        with self.lock:
+            self.bytes += length
+            now = time.monotonic()
+            at = max(now, self.next_at)
+            if self.bytes_per_second:
+                self.next_at = at + length / self.bytes_per_second
+            return at - now
 
     def stop(self) -> None:
         self.listener.close()

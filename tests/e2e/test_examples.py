@@ -8,6 +8,7 @@ import examples
 import pytest
 import tilde
 from examples import Reader
+from gcs import Gcs
 from servers import S3
 from work import Team
 
@@ -15,15 +16,15 @@ OBJECTS = {"datasets/file.csv": b"a,b\n1,2\n", "datasets/deep/er.csv": b"c\n3\n"
 
 
 @pytest.fixture
-def server(start, s3: S3):
-    """A server whose S3 connectors without an endpoint go to the test's S3 server."""
+def server(start, s3: S3, gcs: Gcs):
+    """A server whose connectors without an endpoint go to the test's servers."""
     s3.bucket(OBJECTS, name="my-bucket")
-    return start(config=f"sources:\n  s3:\n    endpoint: {s3.endpoint}\n")
+    return start(config=f"{gcs.google_config()}  s3:\n    endpoint: {s3.endpoint}\n")
 
 
 @pytest.fixture
-def reader(tmp_path, team: Team, server, s3: S3) -> Reader:
-    return Reader(tmp_path, server.url, server.key, s3.endpoint)
+def reader(tmp_path, team: Team, server, s3: S3, gcs: Gcs) -> Reader:
+    return Reader(tmp_path, server.url, server.key, s3.endpoint, gcs.config()["credentials_json"])
 
 
 def test_the_python_examples(reader: Reader, team: Team) -> None:
@@ -83,19 +84,53 @@ def test_the_curl_examples_in_the_order_of_the_page(reader: Reader, team: Team, 
     assert (status, "attach" in refusal["message"]) == (400, True), refusal
 
 
-def test_what_this_version_does_not_do_is_said(reader: Reader, team: Team) -> None:
-    status, refusal = reader.curl(examples.CREATE_GCS)
-    assert (status, "gcs" in refusal["message"].lower()) == (400, True), refusal
-    status, refusal = reader.curl(examples.IMPORT_FROM_REPOSITORY)
-    assert (status, "source_repository" in refusal["message"]) == (400, True), refusal
-    assert list(team.organization.connectors.list()) == []
+def test_the_curl_example_of_google_cloud_storage(reader: Reader, team: Team, gcs: Gcs) -> None:
+    gcs.bucket(OBJECTS, name="my-bucket")
+    status, connector = reader.curl(examples.CREATE_GCS)
+    assert (status, connector["type"], connector["name"]) == (201, "gcs", "production-gcs"), connector
+    assert connector["source_uri"] == "gs://my-bucket/datasets/"
+    assert reader.curl(examples.ATTACH, connector["id"])[0] == 201
+    status, started = reader.curl(examples.IMPORT, connector["id"])
+    assert status == 202
+    job = team.finish(team.repository.imports.get(started["job_id"]))
+    assert (job.status, job.objects_imported) == ("completed", 2), job.error
+    assert team.content() == {
+        "imported/datasets/file.csv": b"a,b\n1,2\n", "imported/datasets/deep/er.csv": b"c\n3\n"
+    }
+    metadata = team.listing(prefix="imported/datasets/file")[0]["entry"]["source_metadata"]
+    assert metadata["source_path"] == "gs://my-bucket/datasets/file.csv"
 
 
-def test_use_versioning_is_refused_by_name(team: Team, s3: S3) -> None:
-    connector = team.connector(s3, "s3://my-bucket/")
-    body = {"connector_id": connector.id, "destination_path": "", "use_versioning": True}
-    refusal = team.http.post("import", json=body)
-    assert (refusal.status_code, "use_versioning" in refusal.text) == (400, True), refusal.text
+def test_the_curl_example_of_a_cross_repository_import(reader: Reader, team: Team, s3: S3) -> None:
+    source = Team(team.server, team.client, "other-team", "source-data")
+    bucket = s3.bucket({"datasets/train/a": b"1", "datasets/train/b/c": b"22", "datasets/test/d": b"333"})
+    source.run_import(source.connector(s3, f"s3://{bucket}/"))
+    status, started = reader.curl(examples.IMPORT_FROM_REPOSITORY)
+    assert status == 202
+    job = team.finish(team.repository.imports.get(started["job_id"]))
+    assert (job.status, job.objects_imported) == ("completed", 2), job.error
+    assert team.content() == {"external/a": b"1", "external/b/c": b"22"}
+    assert [c.message for c in team.repository.commits.list()] == ["Import training data from source-data"]
+
+
+def test_exactly_one_source(reader: Reader, team: Team) -> None:
+    both = examples.IMPORT.replace('"connector_id"', '"source_organization": "other-team", "connector_id"')
+    status, refusal = reader.curl(both, "00000000-0000-4000-8000-000000000000")
+    assert (status, "source_organization" in refusal["message"]) == (400, True), refusal
+    neither = examples.IMPORT.replace('"connector_id": "connector-uuid",', "")
+    status, refusal = reader.curl(neither)
+    assert (status, "connector_id" in refusal["message"]) == (400, True), refusal
+
+
+def test_the_fields_of_a_job(team: Team, s3: S3) -> None:
+    connector = team.connector(s3, "s3://my-bucket/datasets/")
+    job = team.status(team.run_import(connector, "d/"))
+    documented = {
+        "id", "repository_id", "connector_id", "source_prefix", "destination_path", "commit_message", "status",
+        "objects_imported", "commit_id", "created_by", "created_at", "updated_at",
+    }
+    assert documented <= {name for name, value in job.items() if value is not None}
+    assert (job["source_organization"], job["source_repository"], "error" in job) == (None, None, False)
 
 
 def test_a_connector_goes_and_the_data_stays(team: Team, s3: S3) -> None:

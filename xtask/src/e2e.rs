@@ -3,12 +3,15 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 
-use crate::process::{command, find, succeeds, succeeds_silently, watch};
+use crate::process::{command, ends_within, find, succeeds, succeeds_silently, watch};
 use crate::provision;
 use crate::report::{Counts, Outcome, Report};
+use crate::soak;
 use crate::test::outcome;
 use crate::workspace::{is_ci, root, target};
 
@@ -35,14 +38,32 @@ pub(crate) fn steps(report: &mut Report, arguments: &[String]) {
     });
 }
 
-/// Adds the power cuts of a soak.
-pub(crate) fn power_cuts(report: &mut Report, rounds: u32) {
+/// Adds the power cuts of a soak. They end by themselves at the limit, with a whole round.
+pub(crate) fn power_cuts(report: &mut Report, rounds: u32, limit: Duration) {
     report.step(&format!("power cuts, {rounds} rounds"), |_| {
-        let (python, made) = environment(false)?;
-        let Some(python) = python else { return Ok(made) };
-        let mut pytest = command(python, &["-m", "pytest", "-ra", "tests/e2e/test_power.py"]);
-        Ok(Outcome::of(succeeds(pytest.env("POWER_CUTS", rounds.to_string()))?))
+        let tests = ["-m", "pytest", "-ra", "-m", "", "tests/e2e/test_power.py"];
+        soaked(&tests, limit * 2, |pytest| {
+            let seconds = limit.as_secs() / 2;
+            pytest.env("POWER_CUTS", rounds.to_string());
+            pytest.env("POWER_CUTS_SECONDS", seconds.to_string());
+        })
     });
+}
+
+/// Adds the long end-to-end tests.
+pub(crate) fn long_tests(report: &mut Report, limit: Duration) {
+    report.step("long end-to-end tests", |_| {
+        let power = "--ignore=tests/e2e/test_power.py";
+        soaked(&["-m", "pytest", "-ra", "-m", "long", power, "tests/e2e"], limit, |_| {})
+    });
+}
+
+fn soaked(tests: &[&str], limit: Duration, set: impl FnOnce(&mut Command)) -> Result<Outcome> {
+    let (python, made) = environment(false)?;
+    let Some(python) = python else { return Ok(made) };
+    let mut pytest = command(python, tests);
+    set(&mut pytest);
+    Ok(soak::outcome(ends_within(&pytest, limit)?))
 }
 
 /// A gap is a failure on a build server, and left out elsewhere.
@@ -161,7 +182,7 @@ impl Way {
     }
 
     /// The pip that fills it.
-    fn pip(self, python: &Path) -> std::process::Command {
+    fn pip(self, python: &Path) -> Command {
         match self {
             Self::OutsidePip => {
                 let mut pip = command("python3", &["-m", "pip", "--python"]);
