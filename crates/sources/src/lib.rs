@@ -11,6 +11,7 @@ mod egress;
 mod endpoint;
 mod error;
 mod gcs;
+mod length;
 mod listing;
 mod pace;
 mod probe;

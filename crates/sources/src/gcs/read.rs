@@ -3,12 +3,12 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use http::header::{CONTENT_LENGTH, CONTENT_RANGE, HeaderMap, HeaderName};
-use http::{Response, StatusCode};
+use http::header::{HeaderMap, HeaderName};
 use hyper::body::Incoming;
 
 use super::client::Client;
 use super::object;
+use crate::length;
 use crate::{Body, Checksum, Details, Error, Listed, ObjectMeta, Opened, Result};
 
 const X_GOOG_GENERATION: HeaderName = HeaderName::from_static("x-goog-generation");
@@ -70,7 +70,7 @@ impl Client {
             range.map(|range| format!("bytes={}-{}", range.start, range.end.saturating_sub(1)));
         let response = self.get(object, header.as_deref()).await?;
         check_generation(response.headers(), object, self.is_emulator())?;
-        let (length, is_whole) = check_length(&response, object, range)?;
+        let (length, is_whole) = length::check(&response, object, range, pinned(object))?;
         let checksums = checksums(response.headers())?;
         Ok(Answer { length, is_whole, checksums, body: response.into_body() })
     }
@@ -96,55 +96,9 @@ fn check_generation(headers: &HeaderMap, object: &Listed, is_emulator: bool) -> 
     }
 }
 
-/// Bytes of the body, and whether they are all of the object's. Status, length and range must be
-/// what was asked for and what was listed.
-fn check_length<B>(
-    response: &Response<B>,
-    object: &Listed,
-    range: Option<&Range<u64>>,
-) -> Result<(u64, bool)> {
-    let headers = response.headers();
-    let all = 0..object.size;
-    let partial = response.status() == StatusCode::PARTIAL_CONTENT;
-    let expected = match (partial, range) {
-        (false, None) => all,
-        (false, Some(range)) if *range == all => all,
-        (false, Some(_)) => return Err(Error::protocol("it sends a whole object for a range")),
-        (true, None) => return Err(Error::protocol("it sends a part of an object unasked")),
-        (true, Some(range)) => {
-            let (told, size) = content_range(headers)
-                .ok_or_else(|| Error::protocol("it sends a part without a good Content-Range"))?;
-            if size.is_some_and(|size| size != object.size) {
-                return Err(Error::Changed);
-            }
-            if told != *range {
-                return Err(Error::protocol("it sends another range than was asked for"));
-            }
-            told
-        }
-    };
-    let expected = expected.end - expected.start;
-    let told = headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok());
-    let length: Option<u64> = told.and_then(|text| text.parse().ok());
-    match length {
-        None => Err(Error::protocol("it sends an object without a Content-Length")),
-        Some(length) if length == expected => Ok((expected, !partial)),
-        // Without a generation nothing but the size tells that this is another object.
-        Some(_) if object.version_id.is_none() => Err(Error::Changed),
-        Some(length) => Err(Error::Protocol(format!(
-            "it announces {length} bytes where its listing says {expected}, of one generation"
-        ))),
-    }
-}
-
-/// `bytes 0-99/1000`: the range, and the size unless it is `*`.
-fn content_range(headers: &HeaderMap) -> Option<(Range<u64>, Option<u64>)> {
-    let text = headers.get(CONTENT_RANGE)?.to_str().ok()?;
-    let (range, size) = text.strip_prefix("bytes ")?.split_once('/')?;
-    let (first, last) = range.split_once('-')?;
-    let end = last.parse::<u64>().ok()?.checked_add(1)?;
-    let size = if size == "*" { None } else { Some(size.parse().ok()?) };
-    Some((first.parse().ok()?..end, size))
+/// What vouches for an object beside its length.
+fn pinned(object: &Listed) -> Option<&'static str> {
+    object.version_id.as_ref().map(|_| "of one generation")
 }
 
 /// `x-goog-hash: crc32c=4waSgw==,md5=JfnnlDI7RThV8YGGHxtNCw==`, of the whole object as it is

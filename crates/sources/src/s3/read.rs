@@ -8,15 +8,15 @@ use std::sync::Arc;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use http::header::{
-    CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, ETAG, HeaderMap, HeaderName,
-    HeaderValue, LAST_MODIFIED,
+    CONTENT_ENCODING, CONTENT_TYPE, ETAG, HeaderMap, HeaderName, HeaderValue, LAST_MODIFIED,
 };
-use http::{Method, Response, StatusCode};
+use http::{Method, Response};
 use hyper::body::Incoming;
 use model::limits::{METADATA_BYTES_MAX, METADATA_PAIRS_MAX};
 
 use super::client::{Client, ObjectRequest};
 use super::list::quoted;
+use crate::length;
 use crate::retry::http_date;
 use crate::verify::md5_of;
 use crate::{Body, Checksum, Error, Listed, ObjectMeta, Opened, Result};
@@ -49,7 +49,7 @@ impl Client {
     ) -> Result<(ObjectMeta, u64, Incoming)> {
         let response = self.ask(object, Method::GET, range).await?;
         let etag = check_identity(response.headers(), object)?;
-        let (length, whole) = check_length(&response, object, range)?;
+        let (length, whole) = length::check(&response, object, range, pinned(object))?;
         let (head, incoming) = response.into_parts();
         let meta = meta(&head.headers, object, etag, whole)?;
         Ok((meta, length, incoming))
@@ -73,7 +73,7 @@ impl Client {
             response => response?,
         };
         let etag = check_identity(response.headers(), object)?;
-        check_length(&response, object, None)?;
+        length::check(&response, object, None, pinned(object))?;
         meta(response.headers(), object, etag, true)
     }
 
@@ -123,55 +123,9 @@ fn check_etag(headers: &HeaderMap, pinned: Option<&str>) -> Result<Option<Arc<st
     }
 }
 
-/// Bytes of the body, and whether they are all of the object's. Status, length and range must be
-/// what was asked for and what was listed.
-fn check_length<B>(
-    response: &Response<B>,
-    object: &Listed,
-    range: Option<&Range<u64>>,
-) -> Result<(u64, bool)> {
-    let headers = response.headers();
-    let all = 0..object.size;
-    let partial = response.status() == StatusCode::PARTIAL_CONTENT;
-    let expected = match (partial, range) {
-        (false, None) => all,
-        (false, Some(range)) if *range == all => all,
-        (false, Some(_)) => return Err(Error::protocol("it sends a whole object for a range")),
-        (true, None) => return Err(Error::protocol("it sends a part of an object unasked")),
-        (true, Some(range)) => {
-            let (told, size) = content_range(headers)
-                .ok_or_else(|| Error::protocol("it sends a part without a good Content-Range"))?;
-            if size.is_some_and(|size| size != object.size) {
-                return Err(Error::Changed);
-            }
-            if told != *range {
-                return Err(Error::protocol("it sends another range than was asked for"));
-            }
-            told
-        }
-    };
-    let expected = expected.end - expected.start;
-    let told = headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok());
-    let length: Option<u64> = told.and_then(|text| text.parse().ok());
-    match length {
-        None => Err(Error::protocol("it sends an object without a Content-Length")),
-        Some(length) if length == expected => Ok((expected, !partial)),
-        // Without an ETag nothing but the size tells that this is another object.
-        Some(_) if object.etag.is_none() => Err(Error::Changed),
-        Some(length) => Err(Error::Protocol(format!(
-            "it announces {length} bytes where its listing says {expected}, under the same ETag"
-        ))),
-    }
-}
-
-/// `bytes 0-99/1000`: the range, and the size unless it is `*`.
-fn content_range(headers: &HeaderMap) -> Option<(Range<u64>, Option<u64>)> {
-    let text = headers.get(CONTENT_RANGE)?.to_str().ok()?;
-    let (range, size) = text.strip_prefix("bytes ")?.split_once('/')?;
-    let (first, last) = range.split_once('-')?;
-    let end = last.parse::<u64>().ok()?.checked_add(1)?;
-    let size = if size == "*" { None } else { Some(size.parse().ok()?) };
-    Some((first.parse().ok()?..end, size))
+/// What vouches for an object beside its length.
+fn pinned(object: &Listed) -> Option<&'static str> {
+    object.etag.as_ref().map(|_| "under the same ETag")
 }
 
 fn meta(

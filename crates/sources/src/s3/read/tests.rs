@@ -1,5 +1,7 @@
 //! Heads of answers, good and bad.
 
+use http::StatusCode;
+
 use super::*;
 
 fn object(size: u64, etag: Option<&str>) -> Listed {
@@ -34,7 +36,7 @@ fn length(
     let mut response = Response::new(());
     *response.status_mut() = StatusCode::from_u16(status).expect("a status");
     *response.headers_mut() = headers(fields);
-    check_length(&response, object, range.as_ref())
+    length::check(&response, object, range.as_ref(), pinned(object))
 }
 
 fn content_length(value: &str) -> (&'static str, &str) {
