@@ -125,10 +125,8 @@ impl Plan {
     async fn sort(&mut self, cursor: Option<Vec<u8>>) -> Result<(), Halt> {
         let survey = Survey::take(&self.job, Lister::as_is(self.job.source())).await?;
         let is_passed = |key: &[u8]| cursor.as_deref().is_some_and(|cursor| key <= cursor);
-        for marker in &survey.markers {
-            if !is_passed(marker) {
-                self.emit(Planned::Marker(marker.clone())).await?;
-            }
+        if let Some(marker) = survey.marker.clone().filter(|marker| !is_passed(marker)) {
+            self.emit(Planned::Marker(marker)).await?;
         }
         // What the survey counted is counted again as it is planned.
         self.job.progress.update(|counts| {

@@ -23,10 +23,9 @@ use super::lister::Lister;
 pub(super) struct Survey {
     /// By number; a later one is right where two have a path.
     pub(super) runs: Vec<Run>,
-    /// Objects at the root of the destination, which have no path.
-    pub(super) markers: Vec<Vec<u8>>,
+    /// The object at the root of the destination, which has no path.
+    pub(super) marker: Option<Vec<u8>>,
     files: Vec<String>,
-    objects: u64,
 }
 
 impl Survey {
@@ -35,15 +34,19 @@ impl Survey {
         let mut survey = Self::default();
         let mut batch = Vec::new();
         let mut invalid = InvalidKeys::default();
+        let mut keys = 0;
         while let Some(page) = lister.next().await? {
             job.reach("import.page_listed")?;
+            keys += page.len() as u64;
+            check_count(keys)?;
             for listed in page {
                 if !job.filter.takes(job.mapping.relative(&listed.key)) {
                     continue;
                 }
                 match job.mapping.path_of(&listed.key) {
                     Mapped::Path(path) => batch.push((path, as_listed(job, listed))),
-                    Mapped::Marker => survey.markers.push(listed.key),
+                    // There is one such key, and a source may list it again and again.
+                    Mapped::Marker => survey.marker = Some(listed.key),
                     Mapped::Invalid(reason) => invalid = invalid.with(&listed.key, reason),
                 }
                 if batch.len() >= limits::RUN_ENTRIES_MAX {
@@ -56,20 +59,12 @@ impl Survey {
         }
         invalid.end()?;
         survey.store(job, batch).await?;
-        survey.markers.sort_unstable();
-        survey.markers.dedup();
         Ok(survey)
     }
 
     async fn store(&mut self, job: &Job, mut batch: Vec<(ObjectPath, Entry)>) -> Result<(), End> {
         if batch.is_empty() {
             return Ok(());
-        }
-        self.objects += batch.len() as u64;
-        if self.objects > limits::SORTED_OBJECTS_MAX {
-            let most = limits::SORTED_OBJECTS_MAX;
-            let message = format!("the listing has more than {most} objects; import its parts");
-            return Err(End::failed(message));
         }
         batch.sort_by(|(left, _), (right, _)| left.cmp(right));
         batch.dedup_by(|(later, _), (earlier, _)| later == earlier);
@@ -93,6 +88,17 @@ impl Survey {
             job.engine.parts.blocks.store().delete(file).await?;
         }
         Ok(())
+    }
+}
+
+/// Keys count whether they are taken or not: a listing may repeat itself under ever new tokens.
+fn check_count(keys: u64) -> Result<(), End> {
+    let most = limits::SORTED_OBJECTS_MAX;
+    match keys > most {
+        true => {
+            Err(End::failed(format!("the listing has more than {most} keys; import its parts")))
+        }
+        false => Ok(()),
     }
 }
 
