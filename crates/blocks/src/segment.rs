@@ -215,6 +215,15 @@ impl Segment {
         }
     }
 
+    /// Makes the item that has begun one of another kind: what it is may show only at its end.
+    pub fn recast(&mut self, kind: ItemKind) -> Result<()> {
+        let Some(unfinished) = &mut self.unfinished else {
+            return Err(Error::Misuse { what: "no item has begun" });
+        };
+        unfinished.kind = kind;
+        Ok(())
+    }
+
     /// Ends the item that has begun. `hash` is what [`ItemKind`] says of its kind; it is recorded,
     /// not checked.
     pub fn finish(&mut self, hash: Hash) -> Result<Extent> {

@@ -24,6 +24,7 @@ contract! {
     many_small_items_read_back
     ranges_are_cut_from_their_frames
     an_aborted_item_leaves_no_trace
+    what_an_item_is_may_show_at_its_end
     what_is_missing_is_said
     a_name_is_taken_once
     an_unfinished_segment_is_only_a_leftover
@@ -119,6 +120,24 @@ async fn an_aborted_item_leaves_no_trace(setup: Setup) {
     assert_eq!((record.length, record.directory), (plain.length, plain.directory));
     setup.assert_sound(&record).await;
     setup.assert_items(&items).await;
+}
+
+async fn what_an_item_is_may_show_at_its_end(setup: Setup) {
+    let mut segment = setup.open(1).await;
+    let misused = segment.recast(ItemKind::Object).expect_err("no item has begun");
+    assert!(matches!(misused, Error::Misuse { .. }));
+    let mut kinds = Vec::new();
+    for (begun, ended) in [(ItemKind::Piece, ItemKind::Object), (ItemKind::Object, ItemKind::Piece)]
+    {
+        let bytes = noise(kinds.len() as u64, 3 * MIB);
+        segment.begin(begun).expect("no item is open");
+        segment.write(&bytes).await.expect("room for bytes");
+        segment.recast(ended).expect("an open item");
+        kinds.push((segment.finish(Hash::of(&bytes)).expect("an item"), ended));
+    }
+    let record = setup.seal(segment).await;
+    setup.assert_sound(&record).await;
+    assert_eq!(setup.blocks.items(&record).await.expect("a directory"), kinds);
 }
 
 async fn what_is_missing_is_said(setup: Setup) {

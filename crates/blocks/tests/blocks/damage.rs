@@ -208,3 +208,25 @@ proptest! {
         });
     }
 }
+
+#[tokio::test]
+async fn damage_beside_an_object_keeps_nobody_from_reading_it_whole() {
+    let sealed = Sealed::new(&[1_000, 1_000]).await;
+    let (object, neighbour) = (&sealed.items[0], &sealed.items[1]);
+    let flip = |at: u32| {
+        let mut flipped = sealed.file.to_vec();
+        flipped[at as usize] ^= 1;
+        sealed.put(flipped);
+    };
+    flip(neighbour.extent.offset);
+    let whole = sealed.warm.read(object.extent, Some(object.hash)).await;
+    assert_eq!(whole.expect("its hash vouches for it"), object.bytes);
+    for (expected, range) in [(None, 0..1_000), (Some(object.hash), 0..999)] {
+        // Nothing but the frame vouches for these.
+        let read = sealed.warm.read_range(object.extent, expected, range).await;
+        assert!(matches!(read, Err(Error::Damaged { .. })));
+    }
+    flip(object.extent.offset + 999);
+    let whole = sealed.warm.read(object.extent, Some(object.hash)).await;
+    assert!(matches!(whole, Err(Error::Damaged { .. })));
+}
