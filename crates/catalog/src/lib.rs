@@ -1,217 +1,50 @@
 //! Where facts rest: everything small and mutable.
 //!
-//! One trait of operations; one operation is one transaction, and no handle to the database leaves
-//! this room. The SQLite implementation is [`sqlite::Sqlite`]; the conformance suite in `tests/` is
-//! what another engine joins. Time is an argument, except that a lease is measured by the
-//! database's own clock. Connector configs reach this room sealed ([`seal::KeyRing`]) and leave it
-//! sealed.
+//! One trait of operations, [`Catalog`], of which [`Accounts`] and [`Sessions`] are parts; one
+//! operation is one transaction, and no handle to the database leaves this room. The SQLite
+//! implementation is [`sqlite::Sqlite`]; the conformance suite in `tests/` is what another engine
+//! joins. Time is an argument, except that a lease is measured by the database's own clock.
+//! Connector configs reach this room sealed ([`seal::KeyRing`]) and leave it sealed.
 
+mod accounts;
 mod error;
+mod records;
 pub mod seal;
+mod sessions;
 pub mod sqlite;
 
 use std::path::Path;
 
 use async_trait::async_trait;
 use model::{
-    ApiKey, ApiKeyId, CollectOptions, CollectReport, Collection, Commit, CommitId, Connector,
-    ConnectorId, Import, ImportProgress, JobId, JobPins, JobStatus, Member, NewApiKey,
-    Organization, OrganizationId, Page, PageRequest, Preview, Repository, RepositoryId, Role, Run,
-    SegmentId, SegmentRecord, ShardState, Timestamp, User, UserId, WriterId,
+    CollectOptions, CollectReport, Collection, Commit, CommitId, Connector, ConnectorId, Deed,
+    Import, ImportProgress, JobId, JobPins, JobStatus, OrganizationId, Page, PageRequest,
+    Repository, RepositoryId, SegmentId, SegmentRecord, Timestamp, UserId, WriterId,
 };
 
+pub use accounts::Accounts;
 pub use error::{Error, Result};
-
-/// A user to be stored.
-#[derive(Clone)]
-pub struct NewUser {
-    /// The record.
-    pub user: User,
-    /// PHC string of the password; `None` for no password.
-    pub password_hash: Option<String>,
-}
-
-/// What distinguishes this store from any other, fixed when it was made.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct StoreInfo {
-    /// Random id of the store; the block store carries the same.
-    pub id: String,
-    /// Version of the catalog's schema.
-    pub version: u32,
-}
-
-/// A repository together with the names that a listing across organizations shows.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct NamedRepository {
-    /// The repository.
-    pub repository: Repository,
-    /// Slug of its organization.
-    pub organization_name: String,
-    /// Display name of its organization.
-    pub organization_display_name: String,
-}
-
-/// A claimed import: the claimant owns it until the lease ends.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Claim {
-    /// The job; its status is `Running`.
-    pub import: Import,
-    /// The organization of its repository: what fairness counts by.
-    pub organization: OrganizationId,
-    /// Carried by every later write of this claim; a newer claim makes it void.
-    pub epoch: u64,
-    /// The writer row opened for this claim: names its segments.
-    pub writer: WriterId,
-    /// What the last checkpoint recorded; the default for a fresh job.
-    pub shard: ShardState,
-    /// The runs recorded so far, by number.
-    pub runs: Vec<Run>,
-    /// Runs of the last failed or canceled job with the same target, connector, destination and
-    /// use of versions, by number: what it fetched need not be fetched again.
-    pub prior_runs: Vec<Run>,
-}
-
-/// What of a connector is to change; `None` stays.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub struct ConnectorChange {
-    /// Its name.
-    pub name: Option<String>,
-    /// Whether it is disabled.
-    pub disabled: Option<bool>,
-    /// Its config, sealed anew.
-    pub sealed: Option<String>,
-}
-
-/// Names a hold on collections.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct HoldId(pub u64);
-
-/// Names a claim in every write it makes.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct ClaimKey {
-    /// The job.
-    pub job: JobId,
-    /// The epoch of the claim.
-    pub epoch: u64,
-}
-
-/// What a batch made durable: recorded in one transaction, after its segments are durable.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Checkpoint {
-    /// Segments that became durable since the last checkpoint.
-    pub segments: Vec<SegmentRecord>,
-    /// The batch's run; `None` when only pieces of large objects or the cursor moved on.
-    pub run: Option<Run>,
-    /// State of the shard after this checkpoint.
-    pub shard: ShardState,
-}
-
-/// Whether a claimed job may go on.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Standing {
-    /// Go on; the lease was extended.
-    Good,
-    /// The cancel endpoint was called.
-    CancelRequested,
-    /// The connector, the repository or the starter's rights are gone; the text says which, for the
-    /// user.
-    Barred(String),
-    /// Another claim took over, or the job has ended: stop, write nothing.
-    Fenced,
-}
-
-/// What the finishing transaction is asked to do.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Finish {
-    /// The head that the commit was built on.
-    pub expected_head: Option<CommitId>,
-    /// The new commit; `None` where the root did not change or nothing matched.
-    pub commit: Option<Commit>,
-    /// What the job answers as its commit.
-    pub commit_id: Option<CommitId>,
-    /// Segments of the new pages, those of a preview included.
-    pub segments: Vec<SegmentRecord>,
-    /// The last word on the counts; stored as it is, with phase `Ended`.
-    pub progress: ImportProgress,
-    /// Of a dry run: what it found.
-    pub preview: Option<Preview>,
-}
-
-/// What the finishing transaction did.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Finished {
-    /// Head moved, commit stored, job completed: all of it.
-    Completed,
-    /// The head is another one by now; nothing was written.
-    HeadMoved(Option<CommitId>),
-    /// The job may not go on; nothing was written.
-    Stopped(Standing),
-}
+pub use records::{
+    Checkpoint, Claim, ClaimKey, ConnectorChange, Finish, Finished, HoldId, Landed, Landing,
+    NamedRepository, NewUser, Standing, StoreInfo,
+};
+pub use sessions::Sessions;
 
 /// The operations. Lookups within an organization or repository are keyed by its id as well, so
 /// that a foreign id finds nothing. Unless said otherwise an operation on something that is not
-/// there answers `None` or `false`.
+/// there answers `None` or `false`. Whatever takes a [`Deed`] records it in its own transaction, if
+/// it changed anything, and does it at the deed's time.
 #[async_trait]
-pub trait Catalog: Send + Sync + 'static {
+pub trait Catalog: Accounts + Sessions {
     /// The identity of the store.
     async fn store_info(&self) -> Result<StoreInfo>;
     /// Whether the database answers: a trivial read.
     async fn ping(&self) -> Result<()>;
 
-    // Users and keys.
-
-    /// Stores the first user and key; `false` (and nothing written) if there is a user already.
-    async fn bootstrap(&self, admin: &NewUser, key: &NewApiKey) -> Result<bool>;
-    /// `Error::Conflict` if the username (or a non-empty email) is taken.
-    async fn create_user(&self, user: &NewUser) -> Result<()>;
-    /// By username or email, with the password hash.
-    async fn user_by_login(&self, login: &str) -> Result<Option<NewUser>>;
-    /// By id.
-    async fn user(&self, id: UserId) -> Result<Option<User>>;
-    /// Stores a key.
-    async fn create_api_key(&self, key: &NewApiKey) -> Result<()>;
-    /// All keys of a user that are not revoked, oldest first.
-    async fn api_keys(&self, user: UserId) -> Result<Vec<ApiKey>>;
-    /// `false` if the user has no such live key.
-    async fn revoke_api_key(&self, user: UserId, key: ApiKeyId, now: Timestamp) -> Result<bool>;
-    /// The user of a live key with this SHA-256. The use is recorded, to the minute, but not waited
-    /// for; one that cannot be recorded is left to the next.
-    async fn user_by_token(&self, token_hash: [u8; 32], now: Timestamp) -> Result<Option<User>>;
-
-    // Organizations.
-
-    /// Stores it with its creator as owner. `Error::Conflict` if the name is taken.
-    async fn create_organization(&self, organization: &Organization, owner: UserId) -> Result<()>;
-    /// The organization and the viewer's role in it; `None` for a stranger too.
-    async fn organization(
-        &self,
-        name: &str,
-        viewer: UserId,
-    ) -> Result<Option<(Organization, Role)>>;
-    /// The user's organizations by name.
-    async fn organizations_of(&self, user: UserId) -> Result<Vec<Organization>>;
-    /// Whether a live organization has this name.
-    async fn organization_name_taken(&self, name: &str) -> Result<bool>;
-    /// Soft: it and its repositories and connectors disappear, sealed configs are wiped, its name
-    /// is free.
-    async fn delete_organization(&self, id: OrganizationId, now: Timestamp) -> Result<bool>;
-    /// All members, by username.
-    async fn members(&self, organization: OrganizationId) -> Result<Vec<Member>>;
-    /// `Error::Conflict` if the user is a member already.
-    async fn add_member(
-        &self,
-        organization: OrganizationId,
-        user: UserId,
-        role: Role,
-        now: Timestamp,
-    ) -> Result<()>;
-    /// `Error::Conflict` for the last owner; `false` if there is no such member.
-    async fn remove_member(&self, organization: OrganizationId, user: UserId) -> Result<bool>;
-
     // Repositories.
 
     /// `Error::Conflict` if the name is taken in the organization.
-    async fn create_repository(&self, repository: &Repository) -> Result<()>;
+    async fn create_repository(&self, repository: &Repository, deed: &Deed) -> Result<()>;
     /// By name.
     async fn repository(
         &self,
@@ -234,14 +67,19 @@ pub trait Catalog: Send + Sync + 'static {
         page: &PageRequest,
     ) -> Result<Page<NamedRepository>>;
     /// Stores description, visibility, retention and session duration.
-    async fn update_repository(&self, repository: &Repository) -> Result<bool>;
+    async fn update_repository(&self, repository: &Repository, deed: &Deed) -> Result<bool>;
     /// Soft; running imports into it end.
-    async fn delete_repository(&self, id: RepositoryId, now: Timestamp) -> Result<bool>;
+    async fn delete_repository(&self, id: RepositoryId, deed: &Deed) -> Result<bool>;
 
     // Connectors. `sealed` is what `KeyRing::seal` made.
 
     /// `Error::Conflict` if a live connector of the organization has this name.
-    async fn create_connector(&self, connector: &Connector, sealed: &str) -> Result<()>;
+    async fn create_connector(
+        &self,
+        connector: &Connector,
+        sealed: &str,
+        deed: &Deed,
+    ) -> Result<()>;
     /// Live connectors by name.
     async fn connectors(&self, organization: OrganizationId) -> Result<Vec<Connector>>;
     /// A connector, deleted ones too (with `deleted_at`): the caller tells 404 from 410.
@@ -260,6 +98,7 @@ pub trait Catalog: Send + Sync + 'static {
         organization: OrganizationId,
         id: ConnectorId,
         change: &ConnectorChange,
+        deed: &Deed,
     ) -> Result<Option<Connector>>;
     /// Soft: the config is wiped at once, attachments go, the name is free. `false` if there is no
     /// live one.
@@ -267,7 +106,7 @@ pub trait Catalog: Send + Sync + 'static {
         &self,
         organization: OrganizationId,
         id: ConnectorId,
-        now: Timestamp,
+        deed: &Deed,
     ) -> Result<bool>;
     /// `Error::Conflict` if attached already, `Error::NotFound` if there is no such live pair in
     /// one organization.
@@ -275,12 +114,17 @@ pub trait Catalog: Send + Sync + 'static {
         &self,
         repository: RepositoryId,
         connector: ConnectorId,
-        now: Timestamp,
+        deed: &Deed,
     ) -> Result<()>;
     /// Connectors attached to a repository, by name.
     async fn attached(&self, repository: RepositoryId) -> Result<Vec<Connector>>;
     /// Whether it was attached.
-    async fn detach(&self, repository: RepositoryId, connector: ConnectorId) -> Result<bool>;
+    async fn detach(
+        &self,
+        repository: RepositoryId,
+        connector: ConnectorId,
+        deed: &Deed,
+    ) -> Result<bool>;
 
     // Commits and segments.
 
@@ -327,6 +171,7 @@ pub trait Catalog: Send + Sync + 'static {
         &self,
         import: &Import,
         idempotency: Option<(&str, Timestamp)>,
+        deed: &Deed,
     ) -> Result<JobId>;
     /// Jobs of this repository, newest first; the cursor is opaque. After what is no cursor of this
     /// listing comes nothing.
@@ -365,12 +210,12 @@ pub trait Catalog: Send + Sync + 'static {
         now: Timestamp,
     ) -> Result<()>;
     /// Head, commit, segments and job in one transaction, if the head is the expected one and the
-    /// job may go on.
+    /// job may go on. The deed is recorded if there is a commit.
     async fn finish_import(
         &self,
         claim: ClaimKey,
         finish: &Finish,
-        now: Timestamp,
+        deed: &Deed,
     ) -> Result<Finished>;
     /// Ends the claimed job as `Failed` (with an error) or `Canceled`. `false` if the claim is
     /// void.
@@ -390,7 +235,7 @@ pub trait Catalog: Send + Sync + 'static {
         &self,
         repository: RepositoryId,
         id: JobId,
-        now: Timestamp,
+        deed: &Deed,
     ) -> Result<Option<Import>>;
     /// Makes a failed or canceled job pending again, its checkpoint kept, its counts those of the
     /// checkpoint, attempts at 0; base and source commit the present heads if it has no run yet.
@@ -399,7 +244,7 @@ pub trait Catalog: Send + Sync + 'static {
         &self,
         repository: RepositoryId,
         id: JobId,
-        now: Timestamp,
+        deed: &Deed,
     ) -> Result<Option<Import>>;
     /// Forgets checkpoints (runs, pending) of jobs that ended as failed or canceled before
     /// `before`, unless an open job uses them as its prior; and the trees of previews of dry runs
@@ -471,6 +316,7 @@ pub trait Catalog: Send + Sync + 'static {
     // Backup.
 
     /// Writes a consistent copy of the whole catalog to `path`, readable by its owner alone, and
-    /// makes it durable. `Error::Conflict` if there is a file. [`sqlite::Sqlite::open`] opens it.
+    /// makes it durable. Holds, logins and device codes are not in it; sessions and uploads are.
+    /// `Error::Conflict` if there is a file. [`sqlite::Sqlite::open`] opens it.
     async fn snapshot(&self, path: &Path) -> Result<()>;
 }

@@ -140,6 +140,16 @@ impl KeyRing {
         })
     }
 
+    /// Keys for another purpose, made of the keys of the ring and in their order: what is made with
+    /// the first is recognized with any. `purpose` names the use, for all time, and tells nothing
+    /// of a key.
+    pub fn derive(&self, purpose: &'static str) -> Vec<Zeroizing<[u8; 32]>> {
+        let derived = |(_, key): &(String, Zeroizing<[u8; 32]>)| {
+            Zeroizing::new(blake3::derive_key(purpose, &**key))
+        };
+        self.keys.iter().map(derived).collect()
+    }
+
     fn key(&self, id: &str) -> Option<&[u8; 32]> {
         self.keys.iter().find(|(known, _)| known == id).map(|(_, key)| &**key)
     }
@@ -276,6 +286,16 @@ mod tests {
         for text in ["", "tc1", "tc1:a", "tc1:a:", "tc1:a:AAAA", "tc1::AAAA", &newer, &padded] {
             assert_eq!(opened(&ring, context(), text), Err(Error::Damaged), "{text}");
         }
+    }
+
+    #[test]
+    fn derived_keys_depend_on_key_and_purpose_and_keep_their_order() {
+        let derived = |keys: &[(&str, u8)], purpose| ring(keys).expect("a ring").derive(purpose);
+        let both = derived(&[("new", 2), ("old", 1)], "tilde tests of links");
+        assert_eq!(both[1..], derived(&[("any", 1)], "tilde tests of links"));
+        assert_ne!(both[0], both[1]);
+        assert_ne!(both[0], derived(&[("new", 2)], "tilde tests of something else")[0]);
+        assert_ne!(*both[0], [2; 32]);
     }
 
     #[test]

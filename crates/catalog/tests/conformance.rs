@@ -3,14 +3,19 @@
 
 mod conformance {
     pub(crate) mod accounts;
+    pub(crate) mod audit;
     pub(crate) mod claims;
     pub(crate) mod collections;
     pub(crate) mod connectors;
+    pub(crate) mod devices;
     pub(crate) mod dry_runs;
+    pub(crate) mod ended;
     pub(crate) mod finish;
     pub(crate) mod history;
     pub(crate) mod holds;
     pub(crate) mod imports;
+    pub(crate) mod landing;
+    pub(crate) mod logins;
     pub(crate) mod organizations;
     pub(crate) mod pins;
     pub(crate) mod prior;
@@ -18,8 +23,11 @@ mod conformance {
     pub(crate) mod queue;
     pub(crate) mod races;
     pub(crate) mod repositories;
+    pub(crate) mod sessions;
+    pub(crate) mod staging;
     pub(crate) mod standing;
     pub(crate) mod trash;
+    pub(crate) mod uploads;
     pub(crate) mod world;
 }
 
@@ -28,8 +36,9 @@ use std::sync::Arc;
 
 use catalog::Catalog;
 use conformance::{
-    accounts, claims, collections, connectors, dry_runs, finish, history, holds, imports,
-    organizations, pins, prior, progress, queue, races, repositories, standing, trash,
+    accounts, audit, claims, collections, connectors, devices, dry_runs, ended, finish, history,
+    holds, imports, landing, logins, organizations, pins, prior, progress, queue, races,
+    repositories, sessions, staging, standing, trash, uploads,
 };
 
 /// A fresh catalog, and what must live as long as it does.
@@ -188,6 +197,57 @@ macro_rules! conforms {
             collections {
                 they_wait_in_the_order_in_which_they_were_asked_for
                 the_end_of_a_collection_is_kept
+            }
+            logins {
+                a_user_changes_name_and_bio_only
+                a_login_finds_its_user_until_it_ends
+                the_oldest_logins_make_room
+                a_new_password_ends_the_other_logins
+            }
+            devices {
+                a_code_waits_until_it_is_confirmed_or_ends
+                a_confirmed_code_is_exchanged_once
+                codes_in_use_are_refused_and_their_number_is_bounded
+            }
+            audit {
+                what_was_done_is_read_as_it_was_told
+                each_organization_has_its_own
+                pages_go_back_in_time
+                what_changed_nothing_is_not_in_it
+                each_change_is_recorded_once
+                the_first_user_is_recorded
+            }
+            sessions {
+                it_begins_at_the_head
+                it_belongs_to_its_repository
+                one_that_has_ended_or_expired_is_not_there
+                open_sessions_of_a_repository_are_limited
+            }
+            staging {
+                the_last_change_at_a_path_stays
+                ranges_are_cut_at_bytes
+                segments_become_known_and_stay_as_they_are
+                completing_an_upload_stages_its_object
+            }
+            landing {
+                everything_happens_at_once
+                each_bar_leaves_nothing
+                a_commit_without_a_session_lands_on_the_head
+                a_deleted_repository_takes_no_commit_of_a_session
+                of_many_commits_at_once_one_wins_each_head
+            }
+            uploads {
+                what_is_stored_is_what_is_read
+                parts_come_in_any_order_and_again
+                it_ends_with_its_session
+                open_uploads_of_a_session_are_limited
+            }
+            ended {
+                ended_sessions_go_with_all_they_have
+                they_go_in_bites
+                expired_uploads_go_and_their_session_stays
+                sessions_of_what_was_deleted_end
+                logins_and_device_codes_go
             }
             races {
                 each_job_is_claimed_once

@@ -3,17 +3,23 @@
 use std::path::{Path, PathBuf};
 
 use catalog::sqlite::Sqlite;
-use catalog::{Catalog, Error, Standing};
+use catalog::{Accounts, Catalog, Error, Sessions, Standing};
 use model::{
-    CommitId, ConnectorId, Entropy, Extent, Import, ImportOptions, ImportProgress, ImportSource,
-    JobId, JobStatus, PageRequest, Phase, RepositoryId, SegmentId, Timestamp, UserId, WriterId,
+    Actor, CommitId, ConnectorId, Deed, Entropy, Extent, Import, ImportOptions, ImportProgress,
+    ImportSource, JobId, JobStatus, Login, OrganizationId, PageRequest, Phase, RepositoryId,
+    SegmentId, Session, SessionId, Timestamp, UserId, WriterId,
 };
 use tempfile::TempDir;
 use uuid::Uuid;
 
-/// The schema of version 1; released, so it is never edited.
-const SCHEMA: &str = include_str!("../migrations/sqlite/0001_initial.sql");
-const ROWS: &str = include_str!("fixtures/version_1.sql");
+/// The steps to each version; released, so they are never edited.
+const STEPS: [&str; 2] = [
+    include_str!("../migrations/sqlite/0001_initial.sql"),
+    include_str!("../migrations/sqlite/0002_imports_and_collection.sql"),
+];
+/// What a program of each version left behind.
+const ROWS: [&str; 2] =
+    [include_str!("fixtures/version_1.sql"), include_str!("fixtures/version_2.sql")];
 
 const REPOSITORY: RepositoryId = RepositoryId(Uuid::from_bytes([0x02; 16]));
 const COMPLETED: JobId = JobId(Uuid::from_bytes([0xa1; 16]));
@@ -33,18 +39,39 @@ impl Entropy for NoChance {
 
 /// A database of version 1.
 fn version_1() -> (TempDir, PathBuf) {
+    version(1)
+}
+
+/// A database that programs up to this version have worked with.
+fn version(version: u32) -> (TempDir, PathBuf) {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("catalog.sqlite");
     let db = rusqlite::Connection::open(&path).expect("a database");
     db.pragma_update(None, "journal_mode", "wal").expect("a setting");
-    db.execute_batch(SCHEMA).expect("the schema");
-    db.execute_batch(ROWS).expect("the rows");
-    db.pragma_update(None, "user_version", 1).expect("a version");
+    for (step, rows) in STEPS.iter().zip(ROWS).take(version as usize) {
+        db.pragma_update(None, "foreign_keys", 0).expect("a setting");
+        db.execute_batch(step).expect("the schema");
+        db.pragma_update(None, "foreign_keys", 1).expect("a setting");
+        db.execute_batch(rows).expect("the rows");
+    }
+    db.pragma_update(None, "user_version", version).expect("a version");
     (folder, path)
 }
 
 fn open(path: &Path) -> Sqlite {
     Sqlite::open(path, &NoChance).expect("it is migrated")
+}
+
+fn deed() -> Deed {
+    Deed {
+        at: Timestamp(1_000),
+        organization: Some(OrganizationId(Uuid::from_bytes([0x01; 16]))),
+        actor: Actor::User { id: UserId(Uuid::nil()), name: "owner".to_owned() },
+        request_id: String::new(),
+        action: "Test",
+        resource: String::new(),
+        details: [].into(),
+    }
 }
 
 async fn job(catalog: &Sqlite, id: JobId) -> Import {
@@ -94,7 +121,7 @@ async fn every_job_is_as_it_was() {
     assert_eq!(listed, [RUNNING, CANCELED, FAILED, PENDING, COMPLETED]);
     let mut again = job(&catalog, PENDING).await;
     again.id = JobId(Uuid::from_bytes([0xaa; 16]));
-    let first = catalog.create_import(&again, Some(("key", Timestamp(0)))).await;
+    let first = catalog.create_import(&again, Some(("key", Timestamp(0))), &deed()).await;
     assert_eq!(first.expect("an answer"), COMPLETED, "idempotency keys are kept");
 }
 
@@ -128,7 +155,7 @@ async fn jobs_go_on_from_where_they_were() {
     let told = progress(Phase::Copying, 60);
     let beat = catalog.heartbeat(key, 60_000, &told, now).await.expect("a heartbeat");
     assert_eq!(beat, Standing::Good, "a claim outlives the migration");
-    let retried = catalog.retry_import(REPOSITORY, FAILED, now).await.expect("an answer");
+    let retried = catalog.retry_import(REPOSITORY, FAILED, &deed()).await.expect("an answer");
     assert_eq!(retried.expect("the job").progress.objects_listed, 1 + 30 + 1 + 1);
     let claim = async || catalog.claim_import("w", 60_000, 9, now).await.expect("an answer");
     assert_eq!(claim().await.expect("a claim").import.id, PENDING);
@@ -162,10 +189,59 @@ async fn what_does_not_fit_together_stays_as_it_was() {
 
 #[tokio::test]
 async fn a_migrated_schema_is_that_of_a_new_store() {
-    let (_folder, path) = version_1();
-    drop(open(&path));
-    let checker = Sqlite::open_read_only(&path).expect("a reader");
-    assert_eq!(checker.integrity().await.expect("an answer"), Vec::<String>::new());
-    let again = open(&path);
-    assert_eq!(again.store_info().await.expect("an identity").version, 2);
+    for before in 1..=STEPS.len() as u32 {
+        let (_folder, path) = version(before);
+        drop(open(&path));
+        let checker = Sqlite::open_read_only(&path).expect("a reader");
+        assert_eq!(checker.integrity().await.expect("an answer"), Vec::<String>::new());
+        let again = open(&path);
+        assert_eq!(again.store_info().await.expect("an identity").version, 3);
+    }
+}
+
+#[tokio::test]
+async fn what_version_2_added_is_as_it_was() {
+    let (_folder, path) = version(2);
+    let catalog = open(&path);
+    let copy = RepositoryId(Uuid::from_bytes([0x04; 16]));
+    let dry_run = catalog.import(copy, JobId(Uuid::from_bytes([0xa6; 16]))).await;
+    let dry_run = dry_run.expect("an answer").expect("the job");
+    assert_eq!((dry_run.status, dry_run.source_commit), (JobStatus::Completed, Some(HEAD)));
+    assert_eq!(dry_run.preview.expect("a preview").added.objects, 2);
+    assert!(dry_run.spec.options.dry_run);
+    assert_eq!(catalog.live_writers().await.expect("writers"), [WriterId(9), WriterId(20)]);
+    let condemned = catalog.condemned(Timestamp(600)).await.expect("a list");
+    assert_eq!(condemned[0].file, "segments/three");
+    assert_eq!(catalog.trashed().await.expect("a list")[0].file, "segments/four");
+    let waiting = catalog.next_collection().await.expect("an answer").expect("a collection");
+    assert!(!waiting.options.dry_run);
+}
+
+#[tokio::test]
+async fn a_store_of_version_2_takes_sessions_and_logins() {
+    let (_folder, path) = version(2);
+    let catalog = open(&path);
+    let owner = catalog.user(UserId(Uuid::nil())).await.expect("an answer").expect("the owner");
+    assert_eq!(owner.bio, "");
+    let deed = deed();
+    let session = Session {
+        id: SessionId(Uuid::from_bytes([0x05; 16])),
+        repository: REPOSITORY,
+        base: None,
+        created_by: owner.id,
+        created_at: deed.at,
+        expires_at: Timestamp(2_000),
+        revision: 0,
+    };
+    let stored = catalog.create_session(&session, &deed).await.expect("a session");
+    assert_eq!(stored.base, Some(HEAD));
+    let login = Login {
+        user: owner.id,
+        token_hash: [1; 32],
+        created_at: deed.at,
+        expires_at: Timestamp(2_000),
+    };
+    catalog.create_login(&login, &deed).await.expect("a login");
+    let found = catalog.user_by_login_token([1; 32], deed.at).await.expect("an answer");
+    assert_eq!(found, Some(owner));
 }

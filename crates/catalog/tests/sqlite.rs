@@ -1,16 +1,19 @@
 //! What is particular to the engine on SQLite: files, versions, deletion, and several processes.
 
 use std::collections::HashSet;
+use std::ops::Bound;
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use catalog::sqlite::Sqlite;
-use catalog::{Catalog, ConnectorChange, Error, NewUser};
+use catalog::{Accounts, Catalog, ConnectorChange, Error, NewUser, Sessions};
+use model::limits::STAGED_CHANGES_MAX;
 use model::{
-    ApiKey, ApiKeyId, Connector, ConnectorId, ConnectorKind, Entropy, NewApiKey, Organization,
-    OrganizationId, Timestamp, User, UserId,
+    Actor, ApiKey, ApiKeyId, Connector, ConnectorId, ConnectorKind, Deed, DeviceCode, Entropy,
+    Login, NewApiKey, ObjectPath, Organization, OrganizationId, PageRequest, Repository,
+    RepositoryId, Session, SessionId, StagedChange, Timestamp, User, UserId,
 };
 use tempfile::TempDir;
 use uuid::Uuid;
@@ -42,11 +45,12 @@ async fn owner(catalog: &Sqlite) -> User {
         username: "owner".to_owned(),
         email: String::new(),
         full_name: String::new(),
+        bio: String::new(),
         created_at: NOW,
         has_password: false,
     };
     let new = NewUser { user: user.clone(), password_hash: None };
-    catalog.create_user(&new).await.expect("a user");
+    catalog.create_user(&new, &by_operator()).await.expect("a user");
     user
 }
 
@@ -54,7 +58,7 @@ async fn organization(catalog: &Sqlite, owner: UserId, name: &str) -> Organizati
     let id = OrganizationId(Uuid::new_v4());
     let new =
         Organization { id, name: name.to_owned(), display_name: name.to_owned(), created_at: NOW };
-    catalog.create_organization(&new, owner).await.expect("an organization");
+    catalog.create_organization(&new, owner, &by_operator()).await.expect("an organization");
     id
 }
 
@@ -81,8 +85,53 @@ async fn connector(
     while sealed.len() < length {
         sealed.push_str(&Uuid::new_v4().simple().to_string());
     }
-    catalog.create_connector(&connector, &sealed).await.expect("a connector");
+    catalog.create_connector(&connector, &sealed, &by_operator()).await.expect("a connector");
     (id, sealed)
+}
+
+fn deed(user: &User, organization: OrganizationId) -> Deed {
+    let actor = Actor::User { id: user.id, name: user.username.clone() };
+    Deed { organization: Some(organization), actor, ..by_operator() }
+}
+
+/// Something done by whoever runs the server, where it does not matter what.
+fn by_operator() -> Deed {
+    Deed {
+        at: NOW,
+        organization: None,
+        actor: Actor::Operator,
+        request_id: String::new(),
+        action: "Test",
+        resource: String::new(),
+        details: [].into(),
+    }
+}
+
+/// An open session in a repository of its own.
+async fn session(catalog: &Sqlite, user: &User, organization: OrganizationId) -> Session {
+    let repository = Repository {
+        id: RepositoryId(Uuid::new_v4()),
+        organization,
+        name: Uuid::new_v4().to_string(),
+        description: String::new(),
+        visibility: "private".to_owned(),
+        retention_days: None,
+        session_max_duration_days: 7,
+        created_by: user.id,
+        created_at: NOW,
+        head: None,
+    };
+    catalog.create_repository(&repository, &by_operator()).await.expect("a repository");
+    let session = Session {
+        id: SessionId(Uuid::new_v4()),
+        repository: repository.id,
+        base: None,
+        created_by: user.id,
+        created_at: NOW,
+        expires_at: NOW.plus_ms(60_000),
+        revision: 0,
+    };
+    catalog.create_session(&session, &deed(user, organization)).await.expect("a session")
 }
 
 /// Everything in the folder of the database, log included.
@@ -168,7 +217,7 @@ async fn a_reader_beside_a_running_server_sees_what_is_committed_and_writes_noth
     let user = owner(&server).await;
     assert_eq!(checker.user(user.id).await.expect("an answer"), Some(user.clone()));
     let new = NewUser { user, password_hash: None };
-    assert!(matches!(checker.create_user(&new).await, Err(Error::ReadOnly)));
+    assert!(matches!(checker.create_user(&new, &by_operator()).await, Err(Error::ReadOnly)));
     let revoked = checker.void_leases().await;
     assert!(matches!(revoked, Err(Error::ReadOnly)));
     assert!(checker.integrity().await.expect("an answer").is_empty());
@@ -205,15 +254,16 @@ async fn what_another_process_kept_from_the_catalog_was_not_done() {
     let user = owner(&catalog).await;
     let acme = organization(&catalog, user.id, "acme").await;
     let other = holder(&path);
+    let deed = by_operator();
     let refused = tokio::join!(
-        catalog.add_member(acme, user.id, model::Role::Member, NOW),
-        catalog.delete_organization(acme, NOW),
+        catalog.add_member(acme, user.id, model::Role::Member, &deed),
+        catalog.delete_organization(acme, &deed),
     );
     let (add, delete) = (refused.0.err(), refused.1.err());
     assert!(matches!((&add, &delete), (Some(Error::Busy(_)), Some(Error::Busy(_)))), "{add:?}");
     assert_eq!(catalog.organizations_of(user.id).await.expect("reading goes on").len(), 1);
     drop(other);
-    assert!(catalog.delete_organization(acme, NOW).await.expect("the writer goes on"));
+    assert!(catalog.delete_organization(acme, &by_operator()).await.expect("the writer goes on"));
 }
 
 #[tokio::test]
@@ -233,7 +283,7 @@ async fn a_key_is_found_while_another_process_writes_and_its_use_is_recorded_lat
         revoked_at: None,
     };
     let new = NewApiKey { key, token_hash: [1; 32] };
-    catalog.create_api_key(&new).await.expect("a key");
+    catalog.create_api_key(&new, &by_operator()).await.expect("a key");
     let last_used = async || catalog.api_keys(user.id).await.expect("keys")[0].last_used_at;
 
     let other = holder(&path);
@@ -267,7 +317,9 @@ async fn deleted_configs_are_nowhere_on_disk() {
         match number % 3 {
             0 => kept.push((id, sealed)),
             _ => {
-                assert!(catalog.delete_connector(kept_in, id, NOW).await.expect("an answer"));
+                assert!(
+                    catalog.delete_connector(kept_in, id, &by_operator()).await.expect("an answer")
+                );
                 deleted.push(sealed);
             }
         }
@@ -276,10 +328,10 @@ async fn deleted_configs_are_nowhere_on_disk() {
         }
     }
     for (id, sealed) in kept.extract_if(.., |(id, _)| id.0.as_bytes()[0] % 2 == 0) {
-        assert!(catalog.delete_connector(kept_in, id, NOW).await.expect("an answer"));
+        assert!(catalog.delete_connector(kept_in, id, &by_operator()).await.expect("an answer"));
         deleted.push(sealed);
     }
-    assert!(catalog.delete_organization(doomed, NOW).await.expect("an answer"));
+    assert!(catalog.delete_organization(doomed, &by_operator()).await.expect("an answer"));
     let bytes = bytes_on_disk(&folder);
     assert_eq!(remnants(&bytes, &deleted), 0);
     let kept: Vec<_> = kept.into_iter().map(|(_, sealed)| sealed).collect();
@@ -305,7 +357,8 @@ async fn replaced_configs_are_nowhere_on_disk() {
         }
         let sealed = (number % 5 > 0).then(|| new.clone());
         let change = ConnectorChange { sealed, ..ConnectorChange::default() };
-        let changed = catalog.update_connector(acme, id, &change).await.expect("an answer");
+        let changed =
+            catalog.update_connector(acme, id, &change, &by_operator()).await.expect("an answer");
         assert!(changed.is_some());
         let stored = catalog.sealed_config(id).await.expect("an answer").expect("a config");
         if number % 5 > 0 {
@@ -332,8 +385,25 @@ async fn a_snapshot_is_the_whole_catalog_of_one_moment() {
     let acme = organization(&catalog, user.id, "acme").await;
     let (id, sealed) = connector(&catalog, acme, user.id, 9000).await;
     let deleted = connector(&catalog, acme, user.id, 9000).await;
-    assert!(catalog.delete_connector(acme, deleted.0, NOW).await.expect("an answer"));
+    assert!(catalog.delete_connector(acme, deleted.0, &by_operator()).await.expect("an answer"));
     let writer = catalog.open_writer(NOW).await.expect("a writer");
+
+    let login = Login {
+        user: user.id,
+        token_hash: *Uuid::new_v4().as_bytes().repeat(2).as_array().expect("32 bytes"),
+        created_at: NOW,
+        expires_at: Timestamp(i64::MAX),
+    };
+    catalog.create_login(&login, &deed(&user, acme)).await.expect("a login");
+    let code = DeviceCode {
+        device_hash: *Uuid::new_v4().as_bytes().repeat(2).as_array().expect("32 bytes"),
+        user_code: "BCDF-GHJK".to_owned(),
+        created_at: NOW,
+        expires_at: Timestamp(i64::MAX),
+        confirmed_by: None,
+    };
+    catalog.create_device_code(&code).await.expect("a code");
+    let session = session(&catalog, &user, acme).await;
 
     catalog.hold("whoever makes the copy", 60_000).await.expect("a hold");
     let copy = folder.path().join("co?py%20#1'.sqlite");
@@ -341,7 +411,11 @@ async fn a_snapshot_is_the_whole_catalog_of_one_moment() {
     assert!(matches!(catalog.purge_trash(NOW).await, Err(Error::Held { .. })));
     let mode = std::fs::metadata(&copy).expect("a file").permissions().mode();
     assert_eq!(mode & 0o777, 0o600);
-    assert_eq!(remnants(&std::fs::read(&copy).expect("bytes"), &[deleted.1]), 0);
+    let bytes = std::fs::read(&copy).expect("bytes");
+    assert_eq!(remnants(&bytes, &[deleted.1]), 0);
+    for secret in [&login.token_hash, &code.device_hash] {
+        assert!(!bytes.windows(32).any(|part| part == secret));
+    }
     organization(&catalog, user.id, "later").await;
 
     let info = catalog.store_info().await.expect("the identity");
@@ -351,6 +425,10 @@ async fn a_snapshot_is_the_whole_catalog_of_one_moment() {
     assert_eq!(copied.organizations_of(user.id).await.expect("a list").len(), 1);
     assert_eq!(copied.sealed_config(id).await.expect("an answer"), Some(sealed));
     assert_eq!(copied.purge_trash(NOW).await.expect("nobody holds it"), Vec::<String>::new());
+    assert_eq!(copied.user_by_login_token(login.token_hash, NOW).await.expect("an answer"), None);
+    assert_eq!(copied.device_code(code.device_hash, NOW).await.expect("an answer"), None);
+    assert_eq!(copied.open_sessions().await.expect("sessions"), [session]);
+    assert!(catalog.user_by_login_token(login.token_hash, NOW).await.expect("an answer").is_some());
     assert!(copied.open_writer(NOW).await.expect("a writer") > writer);
 }
 
@@ -422,7 +500,10 @@ async fn a_reader_in_another_process_puts_the_wiping_off_but_not_away() {
         db.query_row("SELECT count(*) FROM sealed_configs", [], |row| row.get(0)).expect("a count")
     };
     assert_eq!(count(&snapshot), 1);
-    assert!(catalog.delete_connector(acme, id, NOW).await.expect("an answer"), "it does not fail");
+    assert!(
+        catalog.delete_connector(acme, id, &by_operator()).await.expect("an answer"),
+        "it does not fail"
+    );
     assert_eq!(count(&snapshot), 1, "the reader keeps its state");
     drop(snapshot);
     organization(&catalog, user, "next").await;
@@ -497,4 +578,54 @@ async fn damage_found(path: &Path) -> bool {
     let rows = catalog.all_repositories().await.map_or_else(damaged, |_| false);
     let segments = catalog.segments(None, 10).await.map_or_else(damaged, |_| false);
     found || rows || segments
+}
+
+#[tokio::test]
+async fn the_audit_log_is_only_added_to() {
+    let (_folder, path) = folder();
+    let catalog = open(&path);
+    let user = owner(&catalog).await;
+    let acme = organization(&catalog, user.id, "acme").await;
+    session(&catalog, &user, acme).await;
+    let log = async || {
+        let page = PageRequest { after: None, amount: 100 };
+        catalog.audit(acme, &page).await.expect("a page").rows
+    };
+    let before = log().await;
+    assert!(!before.is_empty());
+    let connection = rusqlite::Connection::open(&path).expect("a database");
+    for sql in [
+        "UPDATE audit SET resource = ''",
+        "UPDATE audit SET id = id + 100",
+        "DELETE FROM audit",
+        "DELETE FROM audit WHERE id = (SELECT max(id) FROM audit)",
+    ] {
+        let refused = connection.execute(sql, []).expect_err("it is only added to");
+        assert!(refused.to_string().contains("only added to"), "{refused}");
+    }
+    assert_eq!(log().await, before);
+}
+
+#[tokio::test]
+async fn what_a_session_stages_is_limited() {
+    let (_folder, path) = folder();
+    let catalog = open(&path);
+    let user = owner(&catalog).await;
+    let acme = organization(&catalog, user.id, "acme").await;
+    let session = session(&catalog, &user, acme).await;
+    let connection = rusqlite::Connection::open(&path).expect("a database");
+    let sql = "UPDATE sessions SET revision = ?1";
+    connection.execute(sql, [STAGED_CHANGES_MAX as i64 - 2]).expect("a revision");
+    let staged = |name: &str| StagedChange {
+        path: ObjectPath::new(name).expect("a path"),
+        entry: Some(name.into()),
+    };
+    let stage =
+        async |changes: &[StagedChange]| catalog.stage(session.id, changes, &[], None, NOW).await;
+    let refused = stage(&[staged("a"), staged("b"), staged("c")]).await;
+    assert!(matches!(refused, Err(Error::TooMany { .. })), "{refused:?}");
+    assert!(stage(&[staged("d"), staged("e")]).await.expect("an answer"), "it fits just");
+    assert!(matches!(stage(&[staged("d")]).await, Err(Error::TooMany { .. })));
+    let found = catalog.staged(session.id, Bound::Unbounded, None, 9).await.expect("changes");
+    assert_eq!(found, [staged("d"), staged("e")]);
 }

@@ -109,7 +109,7 @@ impl<'a> Bench<'a> {
         let engine = open(folder, clock.clone());
         let key = engine.bootstrap(None, None).await.expect("bootstrap").expect("a first user");
         let credential = Credential::Token(key.token);
-        let principal = engine.authenticate(&credential).await.expect("the first user");
+        let principal = engine.authenticate(&credential, None).await.expect("the first user");
         let spec = OrganizationSpec { name: ORG.to_owned(), display_name: "Bench".to_owned() };
         engine.create_organization(&principal, spec).await.expect("an organization");
         let spec = RepositorySpec {

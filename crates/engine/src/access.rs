@@ -12,6 +12,15 @@ use crate::{Engine, Error, Kind, Result};
 pub struct Principal {
     /// The user.
     pub user: User,
+    /// The request they ask by, for the audit log; empty outside of one.
+    pub request_id: String,
+}
+
+impl Principal {
+    /// The user, asking outside of any request.
+    pub fn new(user: User) -> Self {
+        Self { user, request_id: String::new() }
+    }
 }
 
 /// What can be done in an organization.
@@ -48,6 +57,15 @@ pub(crate) enum Verb {
     GetLog,
     GetCommit,
     Diff,
+    CreateSession,
+    CommitSession,
+    RollbackSession,
+    ListChanges,
+    PutObject,
+    CopyObject,
+    DeleteObject,
+    RevertCommit,
+    ListAudit,
 }
 
 impl Verb {
@@ -60,7 +78,8 @@ impl Verb {
             | Self::DeleteConnector
             | Self::UpdateConnector
             | Self::TestConnectorConfig
-            | Self::DeleteRepository => Role::Owner,
+            | Self::DeleteRepository
+            | Self::ListAudit => Role::Owner,
             Self::GetOrganization
             | Self::ListMembers
             | Self::ListConnectors
@@ -84,7 +103,15 @@ impl Verb {
             | Self::ListObjects
             | Self::GetLog
             | Self::GetCommit
-            | Self::Diff => Role::Member,
+            | Self::Diff
+            | Self::CreateSession
+            | Self::CommitSession
+            | Self::RollbackSession
+            | Self::ListChanges
+            | Self::PutObject
+            | Self::CopyObject
+            | Self::DeleteObject
+            | Self::RevertCommit => Role::Member,
         }
     }
 }

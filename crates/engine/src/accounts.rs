@@ -1,11 +1,13 @@
 //! Users, keys and how a request proves who asks.
 
+use std::net::IpAddr;
+
 use catalog::NewUser;
-use model::{ApiKey, ApiKeyId, NewApiKey, Organization, Secret, User, UserId};
+use model::{ApiKey, ApiKeyId, Deed, NewApiKey, Organization, Secret, User, UserId};
 
 use crate::login::Account;
 use crate::names::{check_description, check_label, check_name, check_username};
-use crate::{Engine, Error, Principal, Result, login, token};
+use crate::{Engine, Error, Principal, Result, token};
 
 /// The user that the first start makes.
 const ADMIN: &str = "admin";
@@ -25,6 +27,9 @@ pub enum Credential {
         /// The password.
         password: Secret,
     },
+    /// The cookie of a browser that signed in. Whoever takes it from a request checks the CSRF
+    /// token ([`crate::Engine::csrf_token`]) where the request may change something.
+    Login(Secret),
 }
 
 /// The answer to "who am I".
@@ -60,13 +65,21 @@ pub struct NewUserSpec {
 
 impl Engine {
     /// Who this credential belongs to. Kinds: `Unauthenticated`; `Throttled` (`ACCOUNT_LOCKED`, for
-    /// 15 minutes) after 10 wrong passwords within 15 minutes.
-    pub async fn authenticate(&self, credential: &Credential) -> Result<Principal> {
+    /// 15 minutes) after 10 wrong passwords within 15 minutes, `RATE_LIMITED` for an address with
+    /// too many of them within a minute.
+    pub async fn authenticate(
+        &self,
+        credential: &Credential,
+        from: Option<IpAddr>,
+    ) -> Result<Principal> {
         let user = match credential {
             Credential::Token(token) => self.user_by_token(token).await?,
-            Credential::Basic { login, password } => self.user_by_password(login, password).await?,
+            Credential::Login(token) => self.user_by_login_token(token).await?,
+            Credential::Basic { login, password } => {
+                self.user_by_password(login, password, from).await?
+            }
         };
-        Ok(Principal { user: user.ok_or_else(Error::unauthenticated)? })
+        Ok(Principal::new(user.ok_or_else(Error::unauthenticated)?))
     }
 
     async fn user_by_token(&self, token: &Secret) -> Result<Option<User>> {
@@ -76,7 +89,19 @@ impl Engine {
         }
     }
 
-    async fn user_by_password(&self, login: &str, password: &Secret) -> Result<Option<User>> {
+    async fn user_by_login_token(&self, token: &Secret) -> Result<Option<User>> {
+        match token::may_be_random(token.expose()) {
+            true => Ok(self.catalog().user_by_login_token(token::hash(token), self.now()).await?),
+            false => Ok(None),
+        }
+    }
+
+    pub(crate) async fn user_by_password(
+        &self,
+        login: &str,
+        password: &Secret,
+        from: Option<IpAddr>,
+    ) -> Result<Option<User>> {
         if login.is_empty() || login.len() > LOGIN_BYTES_MAX {
             return Ok(None);
         }
@@ -84,7 +109,7 @@ impl Engine {
             Some(found) => (Account::Known(found.user.id), Some(found.user), found.password_hash),
             None => (Account::Unknown(login.to_owned()), None, None),
         };
-        let verified = self.doorkeeper.verify(account, password, stored, self.now()).await?;
+        let verified = self.doorkeeper.verify(account, password, stored, from, self.now()).await?;
         Ok(user.filter(|_| verified))
     }
 
@@ -102,18 +127,32 @@ impl Engine {
         name: &str,
         description: &str,
     ) -> Result<NewKey> {
-        self.store_key(principal.user.id, name, description).await
+        let deed = self.deed_on_oneself(principal, "CreateAPIKey");
+        self.store_key(principal.user.id, name, description, deed).await
     }
 
-    async fn store_key(&self, user: UserId, name: &str, description: &str) -> Result<NewKey> {
+    async fn store_key(
+        &self,
+        user: UserId,
+        name: &str,
+        description: &str,
+        deed: Deed,
+    ) -> Result<NewKey> {
         check_name("name", name)?;
         check_description(description)?;
         let new = self.new_key(user, token::generate(self.entropy()), name, description);
-        self.catalog().create_api_key(&stored(&new)).await?;
+        let deed = deed.with("api_key", new.key.id).with("name", name);
+        self.catalog().create_api_key(&stored(&new), &deed).await?;
         Ok(new)
     }
 
-    fn new_key(&self, user: UserId, token: Secret, name: &str, description: &str) -> NewKey {
+    pub(crate) fn new_key(
+        &self,
+        user: UserId,
+        token: Secret,
+        name: &str,
+        description: &str,
+    ) -> NewKey {
         let key = ApiKey {
             id: ApiKeyId(self.entropy().uuid()),
             user,
@@ -134,7 +173,8 @@ impl Engine {
 
     /// Revokes one of the principal's keys; `NotFound` for any other.
     pub async fn revoke_key(&self, principal: &Principal, key: ApiKeyId) -> Result<()> {
-        match self.catalog().revoke_api_key(principal.user.id, key, self.now()).await? {
+        let deed = self.deed_on_oneself(principal, "RevokeAPIKey").with("api_key", key);
+        match self.catalog().revoke_api_key(principal.user.id, key, &deed).await? {
             true => Ok(()),
             false => Err(Error::not_found("API key")),
         }
@@ -171,14 +211,17 @@ impl Engine {
         };
         let admin = self.new_user(spec).await?;
         let new = self.new_key(admin.user.id, token, ADMIN_KEY, "made by the first start");
-        let made = self.catalog().bootstrap(&admin, &stored(&new)).await?;
+        let deed = self.operator_deed("Bootstrap", format!("users/{ADMIN}"));
+        let deed = deed.with("api_key", new.key.id);
+        let made = self.catalog().bootstrap(&admin, &stored(&new), &deed).await?;
         Ok(made.then_some(new))
     }
 
     /// Makes a user. For whoever runs the server; no principal.
     pub async fn add_user(&self, spec: NewUserSpec) -> Result<User> {
         let new = self.new_user(spec).await?;
-        self.catalog().create_user(&new).await?;
+        let deed = self.operator_deed("CreateUser", format!("users/{}", new.user.username));
+        self.catalog().create_user(&new, &deed).await?;
         Ok(new.user)
     }
 
@@ -192,19 +235,23 @@ impl Engine {
         }
         let has_password = password.is_some();
         let password_hash = match password {
-            Some(password) => Some(login::hash(password, self.entropy()).await?),
+            Some(password) => {
+                Some(self.doorkeeper.hash("password", password, self.entropy()).await?)
+            }
             None => None,
         };
         let id = UserId(self.entropy().uuid());
         let created_at = self.now();
-        let user = User { id, username, email, full_name, created_at, has_password };
+        let user =
+            User { id, username, email, full_name, bio: String::new(), created_at, has_password };
         Ok(NewUser { user, password_hash })
     }
 
     /// Makes a key for the user of this name. For whoever runs the server; no principal.
     pub async fn issue_key(&self, username: &str, name: &str) -> Result<NewKey> {
         let user = self.user_named(username).await?;
-        self.store_key(user.id, name, "").await
+        let deed = self.operator_deed("CreateAPIKey", format!("users/{username}"));
+        self.store_key(user.id, name, "", deed).await
     }
 
     /// The user of exactly this name; an email does not do.
@@ -214,6 +261,7 @@ impl Engine {
     }
 }
 
-fn stored(new: &NewKey) -> NewApiKey {
+/// A key as the catalog keeps it.
+pub(crate) fn stored(new: &NewKey) -> NewApiKey {
     NewApiKey { key: new.key.clone(), token_hash: token::hash(&new.token) }
 }

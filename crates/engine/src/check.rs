@@ -7,17 +7,20 @@
 //! object; a packed file is read once, whatever number of segments lie in it. What a collection may
 //! take is not missed: the trees of deleted repositories and of stale commits are not walked.
 //! Memory: some 32 bytes for each different page and for each damaged item, some 200 for each
-//! packed file. Only reads, so it may run beside a server: what that adds meanwhile is checked or
+//! packed file. Last come what open sessions read and have staged, and the parts of uploads. Only
+//! reads, so it may run beside a server: what that adds meanwhile is checked or
 //! not seen, and what it moves is looked for where it went.
 
 use std::collections::{HashMap, HashSet};
+use std::ops::Bound;
 
 use model::{Commit, CommitId, Entry, Extent, Hash, ObjectPath, Piece, Repository};
-use model::{RepositoryId, SegmentId, SegmentRecord};
+use model::{RepositoryId, SegmentId, SegmentRecord, Session, SessionId, Upload, UploadId};
 use tree::Finding;
 
 use crate::commits::is_stale;
 use crate::objects::read_chunks;
+use crate::sessions::Staged;
 use crate::{Engine, Error, Kind, Result, pieces};
 
 /// Things found wrong that are named; the others are counted.
@@ -46,6 +49,8 @@ pub struct Damage {
     pub repository: Option<String>,
     /// The newest commit that shows it.
     pub commit: Option<CommitId>,
+    /// The session that has it staged, or is to have it.
+    pub session: Option<SessionId>,
     /// The object; for a damaged page the range of paths it holds.
     pub path: Option<String>,
 }
@@ -55,7 +60,7 @@ pub struct Damage {
 pub struct CheckReport {
     /// Commits whose trees were walked.
     pub commits: u64,
-    /// Different entries verified.
+    /// Different entries verified, staged ones included.
     pub entries: u64,
     /// Bytes of segment files read.
     pub bytes: u64,
@@ -129,18 +134,29 @@ impl Scope {
     }
 }
 
-/// The tree being walked.
+/// The tree being walked, or the session being read.
 #[derive(Clone, Copy)]
 struct Place {
     repository: RepositoryId,
-    commit: CommitId,
+    commit: Option<CommitId>,
+    session: Option<SessionId>,
+}
+
+impl Place {
+    fn commit(commit: &Commit) -> Self {
+        Self { repository: commit.repository, commit: Some(commit.id), session: None }
+    }
+
+    fn session(session: &Session) -> Self {
+        Self { repository: session.repository, commit: None, session: Some(session.id) }
+    }
 }
 
 impl Check<'_> {
     async fn run(&mut self, scope: Scope) -> Result<()> {
         let catalog = self.engine.catalog();
         for what in self.or_damage(catalog.integrity().await, None)?.unwrap_or_default() {
-            self.damage(format!("catalog: {what}"), None, None);
+            self.damage(format!("catalog: {what}"), None);
         }
         let repositories = self.or_damage(catalog.all_repositories().await, None)?;
         let mut repositories = repositories.unwrap_or_default();
@@ -152,6 +168,8 @@ impl Check<'_> {
         for repository in &repositories {
             self.repository(repository).await?;
         }
+        self.sessions(scope).await?;
+        self.uploads(scope).await?;
         self.orphans(scope).await
     }
 
@@ -185,7 +203,7 @@ impl Check<'_> {
         }
         for damage in verified {
             let what = format!("{}: {}", damage.file, damage.what);
-            self.damage(what, Some(record.repository), None);
+            self.damage(what, Some(record.repository));
             self.bad_items.extend(damage.items.iter().map(|(extent, _)| *extent));
         }
         let (length, directory) = (record.length, record.directory);
@@ -220,7 +238,7 @@ impl Check<'_> {
         match verified {
             Err(error @ blocks::Error::Name { .. }) => {
                 self.bad_segments.insert(record.id);
-                self.damage(format!("catalog: {error}"), Some(record.repository), None);
+                self.damage(format!("catalog: {error}"), Some(record.repository));
                 Ok(None)
             }
             other => Ok(Some((record, other?))),
@@ -257,7 +275,7 @@ impl Check<'_> {
             let Some(batch) = self.or_damage(batch, Some(repository.id))? else { return Ok(()) };
             if batch.is_empty() {
                 let what = format!("the commit {from} is missing");
-                self.damage(what, Some(repository.id), None);
+                self.damage(what, Some(repository.id));
                 return Ok(());
             }
             for commit in batch.iter().filter(|commit| !is_stale(repository, commit, now)) {
@@ -269,10 +287,9 @@ impl Check<'_> {
     }
 
     async fn commit(&mut self, commit: &Commit) -> Result<()> {
-        let place = Place { repository: commit.repository, commit: commit.id };
+        let place = Place::commit(commit);
         if commit.content_id() != commit.id {
-            let what = "the commit's row does not match its id".to_owned();
-            self.damage(what, Some(place.repository), Some((place.commit, None)));
+            self.damage_at("the commit's row does not match its id".to_owned(), place, None);
         }
         let sound = std::mem::take(&mut self.sound);
         let mut walk = self.engine.tree.verify(&commit.root, sound);
@@ -299,7 +316,7 @@ impl Check<'_> {
             let last = damage.last.map_or("the last".to_owned(), |key| text(&key));
             let what = format!("a page of the tree: {}", damage.what);
             let range = format!("{after} to {last}");
-            self.damage(what, Some(place.repository), Some((place.commit, Some(range))));
+            self.damage_at(what, place, Some(range));
         }
     }
 
@@ -312,8 +329,85 @@ impl Check<'_> {
         let mut key = blake3::Hasher::new();
         key.update(place.repository.0.as_bytes()).update(&entry.hash.0).update(path.as_bytes());
         if self.named.insert(Hash(*key.finalize().as_bytes())) {
-            let path = Some(path.as_str().to_owned());
-            self.damage(what, Some(place.repository), Some((place.commit, path)));
+            self.damage_at(what, place, Some(path.as_str().to_owned()));
+        }
+        Ok(())
+    }
+
+    /// What open sessions read, however old, and what they have staged.
+    async fn sessions(&mut self, scope: Scope) -> Result<()> {
+        let sessions = self.engine.catalog().open_sessions().await;
+        for session in self.or_damage(sessions, None)?.unwrap_or_default() {
+            let repository = self.engine.catalog().repository_by_id(session.repository).await;
+            let repository = self.or_damage(repository, Some(session.repository))?.flatten();
+            if let Some(repository) = repository.filter(|found| scope.covers(found.id)) {
+                self.base(&repository, &session).await?;
+                self.staged(&session).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The base of a session, where the history was not walked as far back.
+    async fn base(&mut self, repository: &Repository, session: &Session) -> Result<()> {
+        let Some(id) = session.base else { return Ok(()) };
+        let commit = self.engine.catalog().commit(repository.id, id).await;
+        match self.or_damage(commit, Some(repository.id))? {
+            Some(Some(commit)) if is_stale(repository, &commit, self.engine.now()) => {
+                self.commit(&commit).await
+            }
+            Some(None) => {
+                let what = format!("the commit {id} is missing");
+                self.damage_at(what, Place::session(session), None);
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    async fn staged(&mut self, session: &Session) -> Result<()> {
+        let mut staged = Staged::new(self.engine, session.id, Bound::Unbounded, None);
+        loop {
+            match staged.next().await {
+                Ok(None) => return Ok(()),
+                Ok(Some(edit)) => {
+                    if let Some(entry) = edit.entry {
+                        self.entry(Place::session(session), &edit.path, &entry).await?;
+                    }
+                }
+                // It names the path, and the next change can be read nevertheless.
+                Err(error) => self.damage_at(describe(error)?, Place::session(session), None),
+            }
+        }
+    }
+
+    /// The parts of uploads that have not ended.
+    async fn uploads(&mut self, scope: Scope) -> Result<()> {
+        let uploads = self.engine.catalog().open_uploads().await;
+        for id in self.or_damage(uploads, None)?.unwrap_or_default() {
+            let upload = self.engine.catalog().upload(id, self.engine.now()).await;
+            let upload = self.or_damage(upload, None)?.flatten();
+            if let Some(upload) = upload.filter(|found| scope.covers(found.repository)) {
+                self.parts(id, &upload).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn parts(&mut self, id: UploadId, upload: &Upload) -> Result<()> {
+        let Upload { repository, session, path, .. } = upload;
+        let place = Place { repository: *repository, commit: None, session: Some(*session) };
+        let parts = self.engine.catalog().parts(id).await;
+        for part in self.or_damage(parts, Some(*repository))?.unwrap_or_default() {
+            let found = match tree::extent_list::decode(&part.pieces) {
+                _ if part.pieces.is_empty() => None,
+                Ok(pieces) => self.pieces(&pieces).await?,
+                Err(error) => Some(describe(error.into())?),
+            };
+            if let Some(what) = found {
+                let what = format!("part {} of an upload: {what}", part.number);
+                self.damage_at(what, place, Some(path.as_str().to_owned()));
+            }
         }
         Ok(())
     }
@@ -331,7 +425,16 @@ impl Check<'_> {
         if pieces::merge(&values) != entry.hash {
             return Ok(Some("its pieces do not make its hash".to_owned()));
         }
-        for piece in &pieces {
+        let found = self.pieces(&pieces).await?;
+        if found.is_none() && pieces.len() > 1 && self.large.insert(content_key(entry, &pieces)) {
+            return self.hash_pieces(entry, &pieces).await;
+        }
+        Ok(found)
+    }
+
+    /// What is wrong with where pieces lie, if anything is.
+    async fn pieces(&self, pieces: &[Piece]) -> Result<Option<String>> {
+        for piece in pieces {
             let is_bad = self.bad_items.contains(&piece.extent)
                 || self.bad_segments.contains(&piece.extent.segment);
             if is_bad {
@@ -341,9 +444,6 @@ impl Check<'_> {
             if let Err(error) = found.await {
                 return describe(error.into()).map(Some);
             }
-        }
-        if pieces.len() > 1 && self.large.insert(content_key(entry, &pieces)) {
-            return self.hash_pieces(entry, &pieces).await;
         }
         Ok(None)
     }
@@ -376,25 +476,34 @@ impl Check<'_> {
         match result {
             Ok(value) => Ok(Some(value)),
             Err(error @ catalog::Error::Damaged { .. }) => {
-                self.damage(error.to_string(), repository, None);
+                self.damage(error.to_string(), repository);
                 Ok(None)
             }
             Err(error) => Err(error.into()),
         }
     }
 
-    fn damage(
-        &mut self,
-        what: String,
-        repository: Option<RepositoryId>,
-        shown: Option<(CommitId, Option<String>)>,
-    ) {
+    /// Damage that shows in a commit or a session.
+    fn damage_at(&mut self, what: String, place: Place, path: Option<String>) {
+        let Place { repository, commit, session } = place;
+        let repository = self.label(repository);
+        self.note(Damage { what, repository: Some(repository), commit, session, path });
+    }
+
+    /// Damage of the catalog, or of bytes whatever they belong to.
+    fn damage(&mut self, what: String, repository: Option<RepositoryId>) {
+        let repository = repository.map(|id| self.label(id));
+        self.note(Damage { what, repository, commit: None, session: None, path: None });
+    }
+
+    fn label(&self, id: RepositoryId) -> String {
+        self.labels.get(&id).cloned().unwrap_or_else(|| id.to_string())
+    }
+
+    fn note(&mut self, damage: Damage) {
         self.report.damage_count += 1;
         if self.report.damage_count <= NAMED_MAX {
-            let label = |id| self.labels.get(&id).cloned().unwrap_or_else(|| id.to_string());
-            let (commit, path) = shown.map_or((None, None), |(commit, path)| (Some(commit), path));
-            let repository = repository.map(label);
-            self.report.damage.push(Damage { what, repository, commit, path });
+            self.report.damage.push(damage);
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::ops::Bound;
 
 use model::limits::COMMIT_PREFIX_MIN;
-use model::{Commit, CommitId, Entry, Page, Repository, Root, Timestamp, successor};
+use model::{Commit, CommitId, Entry, Page, Repository, Root, SessionId, Timestamp, successor};
 use tree::{Change, Tree};
 
 use crate::access::Verb;
@@ -16,7 +16,7 @@ const SCAN_BATCH: usize = 256;
 const SCAN_PAGE: usize = 1_000;
 /// Commits looked at for the first row of it; beyond, the request is refused and says how to go on.
 const SCAN_MAX: usize = 20_000;
-const DAY_MS: i64 = 24 * 60 * 60 * 1_000;
+pub(crate) const DAY_MS: i64 = 24 * 60 * 60 * 1_000;
 
 /// A commit as a reader sees it.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -48,8 +48,10 @@ pub struct LogQuery {
 pub struct DiffQuery {
     /// The older commit; the empty tree if `None`.
     pub left: Option<String>,
-    /// The newer commit.
-    pub right: String,
+    /// The newer commit; required unless there is a session.
+    pub right: Option<String>,
+    /// Compare what this session has staged with what it began with; excludes the others.
+    pub session: Option<SessionId>,
     /// Only paths that start with this.
     pub prefix: String,
     /// Paths with this text after the prefix are grouped up to and including it.
@@ -69,6 +71,17 @@ pub enum Status {
     Modified,
     /// On the left only.
     Removed,
+}
+
+impl Status {
+    /// Of a group that has entries on the left or the right, and something different among them.
+    pub(crate) fn of_group(left: bool, right: bool) -> Self {
+        match (left, right) {
+            (false, _) => Self::Added,
+            (_, false) => Self::Removed,
+            _ => Self::Modified,
+        }
+    }
 }
 
 /// A row of a difference.
@@ -128,13 +141,18 @@ impl Engine {
         reference: Option<&str>,
     ) -> Result<Root> {
         match self.resolve(repository, reference).await? {
-            Some(commit) if is_stale(repository, &commit, self.now()) => {
-                let message = "the commit is past the repository's retention";
-                Err(Error::new(Kind::Gone, "COMMIT_STALE", message))
-            }
-            Some(commit) => Ok(commit.root),
+            Some(commit) => self.readable(repository, &commit),
             None => Ok(Tree::empty()),
         }
+    }
+
+    /// The tree of a commit, whose objects may be read; `Gone` for a stale commit.
+    pub(crate) fn readable(&self, repository: &Repository, commit: &Commit) -> Result<Root> {
+        if is_stale(repository, commit, self.now()) {
+            let message = "the commit is past the repository's retention";
+            return Err(Error::new(Kind::Gone, "COMMIT_STALE", message));
+        }
+        Ok(commit.root)
     }
 
     fn view(&self, repository: &Repository, commit: Commit) -> CommitView {
@@ -240,7 +258,8 @@ impl Engine {
         Ok(self.tree.diff(left, right, start, end).next().await?.is_some())
     }
 
-    /// A page of the difference of two commits in byte order of the paths.
+    /// A page of the difference of two commits, or of what a session changes, in byte order of the
+    /// paths.
     pub async fn diff(
         &self,
         principal: &Principal,
@@ -251,15 +270,26 @@ impl Engine {
         let verb = Verb::Diff;
         let (_, found) = self.repository_for(principal, organization, repository, verb).await?;
         let amount = check_amount(query.amount)?;
-        if query.right.is_empty() {
-            return Err(Error::invalid("right: must not be empty"));
-        }
-        let left = match query.left.as_deref().filter(|left| !left.is_empty()) {
-            Some(left) => self.readable_root(&found, Some(left)).await?,
-            None => Tree::empty(),
+        let given = |side: &Option<String>| side.clone().filter(|side| !side.is_empty());
+        let mut rows = match (query.session, given(&query.left), given(&query.right)) {
+            (Some(session), None, None) => {
+                let session = self.session_of(found.id, session).await?;
+                self.session_diff_rows(&session, &query, amount + 1).await?
+            }
+            (None, left, Some(right)) => {
+                let left = match left {
+                    Some(left) => self.readable_root(&found, Some(&left)).await?,
+                    None => Tree::empty(),
+                };
+                let right = self.readable_root(&found, Some(&right)).await?;
+                self.diff_rows(&left, &right, &query, amount + 1).await?
+            }
+            (None, _, None) => return Err(Error::invalid("right: required")),
+            (Some(_), ..) => {
+                let message = "session_id: cannot be combined with left or right";
+                return Err(Error::invalid(message));
+            }
         };
-        let right = self.readable_root(&found, Some(&query.right)).await?;
-        let mut rows = self.diff_rows(&left, &right, &query, amount + 1).await?;
         let next = cut(&mut rows, amount).map(|last| last.path.clone());
         Ok(Page { rows, next })
     }
@@ -290,16 +320,12 @@ impl Engine {
     }
 
     async fn group_row(&self, left: &Root, right: &Root, group: &str) -> Result<DiffRow> {
-        let status = match (self.has(left, group).await?, self.has(right, group).await?) {
-            (false, _) => Status::Added,
-            (_, false) => Status::Removed,
-            _ => Status::Modified,
-        };
+        let status = Status::of_group(self.has(left, group).await?, self.has(right, group).await?);
         Ok(DiffRow { path: group.to_owned(), entry: None, status })
     }
 
     /// Whether any path starts with `prefix`.
-    async fn has(&self, root: &Root, prefix: &str) -> Result<bool> {
+    pub(crate) async fn has(&self, root: &Root, prefix: &str) -> Result<bool> {
         let (start, end) = (prefix.as_bytes().to_vec(), successor(prefix.as_bytes()));
         Ok(self.tree.scan(root, Bound::Included(start), end).next().await?.is_some())
     }
@@ -316,7 +342,7 @@ pub(crate) fn is_stale(repository: &Repository, commit: &Commit, now: Timestamp)
 }
 
 /// Cuts what exceeds `amount`; then there is more, and the last row that stays is the cursor.
-fn cut<T>(rows: &mut Vec<T>, amount: usize) -> Option<&T> {
+pub(crate) fn cut<T>(rows: &mut Vec<T>, amount: usize) -> Option<&T> {
     if rows.len() <= amount {
         return None;
     }
@@ -353,7 +379,7 @@ impl Filter {
 
 impl DiffQuery {
     /// The group that `path` falls into, its delimiter included.
-    fn group_of<'a>(&self, path: &'a str) -> Option<&'a str> {
+    pub(crate) fn group_of<'a>(&self, path: &'a str) -> Option<&'a str> {
         let delimiter = self.delimiter.as_deref().filter(|delimiter| !delimiter.is_empty())?;
         let rest = path.strip_prefix(self.prefix.as_str())?;
         let end = rest.find(delimiter)? + delimiter.len();
@@ -361,7 +387,7 @@ impl DiffQuery {
     }
 
     /// Where the page begins: behind the cursor, and behind all of the group that it falls into.
-    fn start(&self) -> Bound<Vec<u8>> {
+    pub(crate) fn start(&self) -> Bound<Vec<u8>> {
         let prefix = self.prefix.as_bytes();
         match self.after.as_deref().filter(|after| after.as_bytes() >= prefix) {
             None => Bound::Included(prefix.to_vec()),
@@ -375,7 +401,7 @@ impl DiffQuery {
 }
 
 impl DiffRow {
-    fn of(change: Change) -> Option<Self> {
+    pub(crate) fn of(change: Change) -> Option<Self> {
         let Change { path, left, right } = change;
         let status = match (&left, &right) {
             (None, _) => Status::Added,

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use catalog::ConnectorChange;
 use catalog::seal::{self, SealContext};
-use model::{Connector, ConnectorId, ConnectorKind, Organization, Secret};
+use model::{Connector, ConnectorId, ConnectorKind, Deed, Organization, Secret};
 use serde_json::Value;
 use sources::{ProbeError, Scheme, SourceConfig, SourceUri};
 
@@ -73,8 +73,16 @@ impl Engine {
             Some(config) => Some(self.check_and_seal(&connector, &config).await?),
         };
         let change = ConnectorChange { name, disabled, sealed };
-        let changed = self.catalog().update_connector(organization.id, id, &change).await?;
+        let deed = self.deed_on(principal, "UpdateConnector", &connector);
+        let deed = described(deed, &change);
+        let changed = self.catalog().update_connector(organization.id, id, &change, &deed).await?;
         changed.ok_or_else(|| Error::not_found("connector"))
+    }
+
+    fn deed_on(&self, principal: &Principal, action: &'static str, connector: &Connector) -> Deed {
+        let resource = format!("connectors/{}", connector.id);
+        self.deed(principal, Some(connector.organization), action, resource)
+            .with("name", &connector.name)
     }
 
     async fn check_and_seal(&self, connector: &Connector, config: &Value) -> Result<String> {
@@ -111,7 +119,9 @@ impl Engine {
             deleted_at: None,
         };
         let sealed = self.check_and_seal(&connector, &config).await?;
-        self.catalog().create_connector(&connector, &sealed).await?;
+        let deed = self.deed_on(principal, "CreateConnector", &connector);
+        let deed = deed.with("source_uri", &connector.source_uri);
+        self.catalog().create_connector(&connector, &sealed, &deed).await?;
         Ok(connector)
     }
 
@@ -158,7 +168,9 @@ impl Engine {
     ) -> Result<()> {
         let verb = Verb::DeleteConnector;
         let organization = self.organization_for(principal, organization, verb).await?;
-        match self.catalog().delete_connector(organization.id, id, self.now()).await? {
+        let connector = self.live_connector(&organization, id).await?;
+        let deed = self.deed_on(principal, "DeleteConnector", &connector);
+        match self.catalog().delete_connector(organization.id, id, &deed).await? {
             true => Ok(()),
             false => Err(Error::not_found("connector")),
         }
@@ -255,7 +267,10 @@ impl Engine {
         let (organization, repository) =
             self.repository_for(principal, organization, repository, verb).await?;
         let connector = self.live_connector(&organization, id).await?;
-        match self.catalog().attach(repository.id, connector.id, self.now()).await {
+        let resource = format!("repositories/{}/connectors/{id}", repository.name);
+        let deed = self.deed(principal, Some(organization.id), "AttachConnector", resource);
+        let deed = deed.with("connector", &connector.name);
+        match self.catalog().attach(repository.id, connector.id, &deed).await {
             Err(catalog::Error::Conflict { .. }) => {
                 Err(Error::conflict("the connector is attached to this repository already"))
             }
@@ -284,10 +299,21 @@ impl Engine {
         id: ConnectorId,
     ) -> Result<()> {
         let verb = Verb::DetachConnector;
-        let (_, found) = self.repository_for(principal, organization, repository, verb).await?;
-        self.catalog().detach(found.id, id).await?;
+        let (organization, found) =
+            self.repository_for(principal, organization, repository, verb).await?;
+        let resource = format!("repositories/{repository}/connectors/{id}");
+        let deed = self.deed(principal, Some(organization.id), "DetachConnector", resource);
+        self.catalog().detach(found.id, id, &deed).await?;
         Ok(())
     }
+}
+
+/// The deed with what is to change. A config is secret, so only that there is a new one.
+fn described(deed: Deed, change: &ConnectorChange) -> Deed {
+    let ConnectorChange { name, disabled, sealed } = change;
+    let deed = name.iter().fold(deed, |deed, name| deed.with("new_name", name));
+    let deed = disabled.iter().fold(deed, |deed, disabled| deed.with("disabled", disabled));
+    sealed.iter().fold(deed, |deed, _| deed.with("config", "replaced"))
 }
 
 /// What a caller says of a connector, understood.

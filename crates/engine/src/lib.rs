@@ -7,23 +7,33 @@
 
 mod access;
 mod accounts;
+mod audit;
 mod backup;
 mod check;
 mod collect;
 mod commits;
 mod connectors;
+mod devices;
 mod digest;
 mod error;
+mod housekeeping;
 mod import;
+mod landing;
+mod links;
 mod locate;
 mod login;
+mod logins;
 mod names;
 mod objects;
 mod organizations;
 mod pieces;
 mod repositories;
+mod revert;
+mod sessions;
 mod sweep;
+mod tally;
 mod token;
+mod uploads;
 
 use std::sync::Arc;
 
@@ -41,13 +51,19 @@ pub use check::{CheckReport, Damage, Scope};
 pub use collect::{CollectSettings, CollectWorker};
 pub use commits::{CommitView, DiffQuery, DiffRow, LogQuery, Status};
 pub use connectors::{ConnectorSpec, ConnectorUpdate};
+pub use devices::{DeviceLogin, DevicePoll};
 pub use digest::commit_digest;
 pub use error::{Error, Kind, Result};
 pub use import::{ChangeStatus, ImportRequest, PlannedChange, Settings as ImportSettings, Worker};
+pub use landing::CommitSpec;
+pub use links::Presigned;
 pub use locate::Located;
-pub use objects::{ListedEntry, ObjectRead, ObjectsQuery, RangeRequest};
+pub use logins::{MeChange, NewLogin};
+pub use objects::{At, ListedEntry, ObjectRead, ObjectsQuery, RangeRequest};
 pub use organizations::{NameCheck, OrganizationSpec};
 pub use repositories::{RepositoryChange, RepositorySpec, RepositoryView};
+pub use sessions::{ChangesQuery, StagedRow};
+pub use uploads::{Body, MultipartTicket, PartOf, PartRef, UploadSpec};
 
 /// The parts an engine is made of; `tilde` puts them together.
 pub struct Parts {
@@ -79,11 +95,17 @@ pub struct Engine {
     parts: Arc<Parts>,
     tree: Tree,
     doorkeeper: Arc<login::Doorkeeper>,
+    devices: Arc<devices::DeviceDesk>,
     probes: Arc<tokio::sync::Semaphore>,
     work: Arc<tokio::sync::Notify>,
     commit_locks: Arc<CommitLocks>,
+    links: Arc<links::Signer>,
+    uploads: Arc<uploads::Uploads>,
     /// Held by the one collection that runs.
     collecting: Arc<tokio::sync::Mutex<()>>,
+    /// Shared by whoever carries addresses from one place to another within a session or a
+    /// repository's history; held alone by a collection while it reads either.
+    carrying: Arc<tokio::sync::RwLock<()>>,
 }
 
 /// Locks that let a commit to a busy repository through; repositories share them, by id, in a fixed
@@ -96,11 +118,26 @@ impl Engine {
     pub fn new(parts: Parts) -> Self {
         let tree = Tree::new(parts.blocks.clone(), parts.page_cache_bytes);
         let doorkeeper = Arc::new(login::Doorkeeper::new());
+        let devices = Arc::new(devices::DeviceDesk::new());
         let probes = Arc::new(tokio::sync::Semaphore::new(connectors::PROBES_MAX));
         let work = Arc::new(tokio::sync::Notify::new());
-        let (commit_locks, collecting) = (Arc::default(), Arc::default());
+        let (commit_locks, collecting, carrying) = Default::default();
+        let links = Arc::new(links::Signer::new(&parts.keys));
         let parts = Arc::new(parts);
-        Self { parts, tree, doorkeeper, probes, work, commit_locks, collecting }
+        let uploads = Arc::new(uploads::Uploads::new(Arc::clone(&parts)));
+        Self {
+            parts,
+            tree,
+            doorkeeper,
+            devices,
+            probes,
+            work,
+            commit_locks,
+            links,
+            uploads,
+            collecting,
+            carrying,
+        }
     }
 
     fn catalog(&self) -> &dyn Catalog {

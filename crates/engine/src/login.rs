@@ -1,16 +1,19 @@
-//! Passwords: hashed with Argon2id, a few at a time, and only so many wrong ones per account.
+//! Passwords: hashed with Argon2id, a few at a time, and only so many wrong ones for each account
+//! and from each address.
 //!
 //! An unknown account costs the same time and is locked the same way as a known one, so that
 //! neither tells which accounts there are.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::net::IpAddr;
+use std::sync::Arc;
 
 use argon2::password_hash::phc::PasswordHash;
 use argon2::{Algorithm, Argon2, Params, PasswordHasher, PasswordVerifier, Version};
+use model::limits::ADDRESS_FAILURES_MAX;
 use model::{Entropy, Secret, Timestamp, UserId};
-use quick_cache::unsync::Cache;
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use crate::tally::{MINUTE_MS, Tally, limited, network};
 use crate::{Error, Kind, Result};
 
 /// Memory of one hash, in KiB.
@@ -27,8 +30,6 @@ const FAILURES_MAX: u32 = 10;
 const LOCK_MS: i64 = 15 * 60 * 1_000;
 /// Seconds after which a login that was turned away may be tried again.
 const BUSY_S: u32 = 1;
-/// Accounts whose failures are remembered, of those that exist and of those that do not.
-const ACCOUNTS_MAX: usize = 65_536;
 /// Fewest characters of a password.
 const PASSWORD_MIN: usize = 8;
 /// Most bytes of a password.
@@ -39,23 +40,20 @@ const DUMMY: &str = "$argon2id$v=19$m=19456,t=2,p=1$dGlsZGUgZHVtbXkgc2FsdA\
                      $AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
 
 /// Whose failures are counted.
-#[derive(Clone, PartialEq, Eq, Hash)]
 pub(crate) enum Account {
     Known(UserId),
     Unknown(String),
 }
 
-#[derive(Clone, Copy)]
-struct Failures {
-    count: u32,
-    since: Timestamp,
-}
+/// What a hash is computed under.
+type Place = (OwnedSemaphorePermit, OwnedSemaphorePermit);
 
 /// The state of the door: who is locked out, and how many are being let in.
 pub(crate) struct Doorkeeper {
     /// Apart from those of unknown accounts: invented names must not push out a lock.
-    known: Mutex<Cache<Account, Failures>>,
-    unknown: Mutex<Cache<Account, Failures>>,
+    known: Tally<UserId>,
+    unknown: Tally<String>,
+    networks: Tally<IpAddr>,
     hashing: Arc<Semaphore>,
     waiting: Arc<Semaphore>,
 }
@@ -63,91 +61,128 @@ pub(crate) struct Doorkeeper {
 impl Doorkeeper {
     pub(crate) fn new() -> Self {
         Self {
-            known: Mutex::new(Cache::new(ACCOUNTS_MAX)),
-            unknown: Mutex::new(Cache::new(ACCOUNTS_MAX)),
+            known: Tally::new(FAILURES_MAX, LOCK_MS),
+            unknown: Tally::new(FAILURES_MAX, LOCK_MS),
+            networks: Tally::new(ADDRESS_FAILURES_MAX, MINUTE_MS),
             hashing: Arc::new(Semaphore::new(HASHES_MAX)),
             waiting: Arc::new(Semaphore::new(WAITING_MAX)),
         }
     }
 
     /// Whether `password` has the hash `stored`; `false` where there is none. `Throttled` for a
-    /// locked account.
+    /// locked account (`ACCOUNT_LOCKED`, which is told first), and for an address from which too
+    /// many wrong ones came (`RATE_LIMITED`).
     pub(crate) async fn verify(
         &self,
         account: Account,
         password: &Secret,
         stored: Option<String>,
+        from: Option<IpAddr>,
         now: Timestamp,
     ) -> Result<bool> {
-        self.check_lock(&account, now)?;
+        let network = from.map(network);
+        self.check(&account, network.as_ref(), now)?;
         if password.expose().len() > PASSWORD_BYTES_MAX {
             // Nobody's password, so nothing was guessed: not worth a hash or a place in memory.
             return Ok(false);
         }
-        let waiting = self.waiting.clone().try_acquire_owned().map_err(|_| busy())?;
-        let hashing = self.hashing.clone().acquire_owned().await.map_err(Error::internal)?;
+        let place = self.place().await?;
         // Those that waited while others failed must not get a try more.
-        self.check_lock(&account, now)?;
+        self.check(&account, network.as_ref(), now)?;
         let password = password.clone();
         let known = stored.is_some();
         let stored = stored.unwrap_or_else(|| DUMMY.to_owned());
-        let matches = tokio::task::spawn_blocking(move || {
-            // Held to the end of the hash, which goes on when the client has hung up.
-            let _held = (waiting, hashing);
-            matches(&password, &stored)
-        });
-        let matches = matches.await.map_err(Error::internal)?? && known;
-        Ok(self.record(account, matches, now))
+        let matches = in_background(place, move || matches(&password, &stored)).await? && known;
+        match matches {
+            true => self.succeeded(&account),
+            false => self.failed(account, network, now),
+        }
+        Ok(matches)
     }
 
-    fn failures(&self, account: &Account) -> MutexGuard<'_, Cache<Account, Failures>> {
-        let failures = match account {
-            Account::Known(_) => &self.known,
-            Account::Unknown(_) => &self.unknown,
+    fn check(&self, account: &Account, network: Option<&IpAddr>, now: Timestamp) -> Result<()> {
+        let wait_s = match account {
+            Account::Known(id) => self.known.wait_s(id, now),
+            Account::Unknown(name) => self.unknown.wait_s(name, now),
         };
-        failures.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn check_lock(&self, account: &Account, now: Timestamp) -> Result<()> {
-        match self.failures(account).peek(account) {
-            Some(failures) if failures.count >= FAILURES_MAX && !failures.is_over(now) => {
-                let message = "too many wrong passwords; try again in 15 minutes";
-                let kind = Kind::Throttled { retry_s: failures.left_s(now) };
-                Err(Error::new(kind, "ACCOUNT_LOCKED", message))
+        if let Some(retry_s) = wait_s {
+            let message = "too many wrong passwords; try again in 15 minutes";
+            return Err(Error::new(Kind::Throttled { retry_s }, "ACCOUNT_LOCKED", message));
+        }
+        match network.and_then(|network| self.networks.wait_s(network, now)) {
+            Some(retry_s) => {
+                let message = "too many wrong passwords from this address; try again in a minute";
+                Err(limited(retry_s, message))
             }
-            _ => Ok(()),
+            None => Ok(()),
         }
     }
 
-    fn record(&self, account: Account, success: bool, now: Timestamp) -> bool {
-        let mut failures = self.failures(&account);
-        if success {
-            failures.remove(&account);
-            return true;
+    fn succeeded(&self, account: &Account) {
+        match account {
+            Account::Known(id) => self.known.forget(id),
+            Account::Unknown(name) => self.unknown.forget(name),
         }
-        let before = failures.peek(&account).filter(|failures| !failures.is_over(now)).copied();
-        let Failures { count, since } = before.unwrap_or(Failures { count: 0, since: now });
-        let since = if count + 1 >= FAILURES_MAX { now } else { since };
-        failures.insert(account, Failures { count: count + 1, since });
-        false
+    }
+
+    fn failed(&self, account: Account, network: Option<IpAddr>, now: Timestamp) {
+        match account {
+            Account::Known(id) => self.known.add(id, now),
+            Account::Unknown(name) => self.unknown.add(name, now),
+        }
+        if let Some(network) = network {
+            self.networks.add(network, now);
+        }
+    }
+
+    /// The PHC string of a new password. `Invalid`, naming `field`, if it is too short or too long.
+    pub(crate) async fn hash(
+        &self,
+        field: &str,
+        password: Secret,
+        entropy: &dyn Entropy,
+    ) -> Result<String> {
+        let text = password.expose();
+        if text.chars().count() < PASSWORD_MIN || text.len() > PASSWORD_BYTES_MAX {
+            let message = format!(
+                "{field}: must have at least {PASSWORD_MIN} characters and at most \
+                 {PASSWORD_BYTES_MAX} bytes"
+            );
+            return Err(Error::invalid(message));
+        }
+        let mut salt = [0; 16];
+        entropy.fill(&mut salt);
+        let place = self.place().await?;
+        in_background(place, move || {
+            let password = password.expose().as_bytes();
+            let hash: PasswordHash =
+                argon2().hash_password_with_salt(password, &salt).map_err(Error::internal)?;
+            Ok(hash.to_string())
+        })
+        .await
+    }
+
+    /// A place among those that hash; `Throttled` where too many wait for one.
+    async fn place(&self) -> Result<Place> {
+        let waiting = self.waiting.clone().try_acquire_owned();
+        let waiting = waiting
+            .map_err(|_| limited(BUSY_S, "too many logins at once; try again in a second"))?;
+        let hashing = self.hashing.clone().acquire_owned().await.map_err(Error::internal)?;
+        Ok((waiting, hashing))
     }
 }
 
-impl Failures {
-    fn is_over(&self, now: Timestamp) -> bool {
-        now >= self.since.plus_ms(LOCK_MS)
-    }
-
-    /// Seconds until then, begun ones included.
-    fn left_s(&self, now: Timestamp) -> u32 {
-        let left_us = self.since.plus_ms(LOCK_MS).0.saturating_sub(now.0);
-        u32::try_from(left_us.max(0).unsigned_abs().div_ceil(1_000_000)).unwrap_or(u32::MAX)
-    }
-}
-
-fn busy() -> Error {
-    let message = "too many logins at once; try again in a second";
-    Error::new(Kind::Throttled { retry_s: BUSY_S }, "RATE_LIMITED", message)
+/// Hashes on a thread that may block. The place is held to the end of the hash, which goes on when
+/// the client has hung up.
+async fn in_background<T: Send + 'static>(
+    place: Place,
+    work: impl FnOnce() -> Result<T> + Send + 'static,
+) -> Result<T> {
+    let work = tokio::task::spawn_blocking(move || {
+        let _held = place;
+        work()
+    });
+    work.await.map_err(Error::internal)?
 }
 
 fn argon2() -> Argon2<'static> {
@@ -161,27 +196,6 @@ fn matches(password: &Secret, stored: &str) -> Result<bool> {
     Ok(argon2().verify_password(password.expose().as_bytes(), &stored).is_ok())
 }
 
-/// The PHC string of a new password. `Invalid` if it is too short or too long.
-pub(crate) async fn hash(password: Secret, entropy: &dyn Entropy) -> Result<String> {
-    let text = password.expose();
-    if text.chars().count() < PASSWORD_MIN || text.len() > PASSWORD_BYTES_MAX {
-        let message = format!(
-            "password: must have at least {PASSWORD_MIN} characters and at most \
-             {PASSWORD_BYTES_MAX} bytes"
-        );
-        return Err(Error::invalid(message));
-    }
-    let mut salt = [0; 16];
-    entropy.fill(&mut salt);
-    let hashed = tokio::task::spawn_blocking(move || {
-        let password = password.expose().as_bytes();
-        let hash: PasswordHash =
-            argon2().hash_password_with_salt(password, &salt).map_err(Error::internal)?;
-        Ok(hash.to_string())
-    });
-    hashed.await.map_err(Error::internal)?
-}
-
 #[cfg(test)]
 mod tests {
     use testkit::SeededEntropy;
@@ -192,61 +206,99 @@ mod tests {
         Secret::new(text.to_owned())
     }
 
+    const START: Timestamp = Timestamp::from_seconds(1_000_000);
+    const NO_ADDRESS: Option<&IpAddr> = None;
+
+    fn eve() -> Account {
+        Account::Unknown("eve".to_owned())
+    }
+
+    fn address(last: u8) -> IpAddr {
+        [203, 0, 113, last].into()
+    }
+
     #[tokio::test]
     async fn a_hash_fits_its_password_only_and_the_dummy_fits_none() {
-        let stored = hash(secret("correct horse"), &SeededEntropy::new(1)).await.expect("hashed");
+        let (door, entropy) = (Doorkeeper::new(), SeededEntropy::new(1));
+        let stored = door.hash("password", secret("correct horse"), &entropy).await;
+        let stored = stored.expect("hashed");
         assert!(stored.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{stored}");
         assert!(matches(&secret("correct horse"), &stored).expect("verified"));
         assert!(!matches(&secret("correct house"), &stored).expect("verified"));
         assert!(!matches(&secret("correct horse"), DUMMY).expect("the dummy can be verified"));
-        assert!(hash(secret("seven 7"), &SeededEntropy::new(1)).await.is_err());
+        let short = door.hash("new_password", secret("seven 7"), &entropy).await;
+        assert!(short.expect_err("too short").message.starts_with("new_password: must have"));
     }
 
     #[test]
     fn ten_failures_lock_for_a_quarter_of_an_hour() {
         let door = Doorkeeper::new();
-        let account = || Account::Unknown("eve".to_owned());
-        let start = Timestamp::from_seconds(1_000_000);
         for _ in 1..FAILURES_MAX {
-            door.record(account(), false, start);
+            door.failed(eve(), None, START);
         }
-        assert!(door.check_lock(&account(), start).is_ok());
-        let last = start.plus_ms(LOCK_MS - 1);
-        door.record(account(), false, last);
-        let locked = door.check_lock(&account(), last).expect_err("locked");
+        assert!(door.check(&eve(), NO_ADDRESS, START).is_ok());
+        let last = START.plus_ms(LOCK_MS - 1);
+        door.failed(eve(), None, last);
+        let locked = door.check(&eve(), NO_ADDRESS, last).expect_err("locked");
         let kind = Kind::Throttled { retry_s: 15 * 60 };
         assert_eq!((locked.code, locked.kind), ("ACCOUNT_LOCKED", kind));
-        let later = door.check_lock(&account(), last.plus_ms(60_001)).expect_err("locked");
+        let later = door.check(&eve(), NO_ADDRESS, last.plus_ms(60_001)).expect_err("locked");
         assert_eq!(later.kind, Kind::Throttled { retry_s: 14 * 60 });
-        assert!(door.check_lock(&Account::Unknown("bob".to_owned()), last).is_ok());
-        assert!(door.check_lock(&account(), last.plus_ms(LOCK_MS - 1)).is_err());
-        assert!(door.check_lock(&account(), last.plus_ms(LOCK_MS)).is_ok());
+        assert!(door.check(&Account::Unknown("bob".to_owned()), NO_ADDRESS, last).is_ok());
+        assert!(door.check(&eve(), NO_ADDRESS, last.plus_ms(LOCK_MS - 1)).is_err());
+        assert!(door.check(&eve(), NO_ADDRESS, last.plus_ms(LOCK_MS)).is_ok());
     }
 
     #[test]
     fn a_success_and_time_forgive() {
         let door = Doorkeeper::new();
-        let account = || Account::Unknown("eve".to_owned());
-        let start = Timestamp::from_seconds(1_000_000);
         for round in 0..3 {
             for _ in 1..FAILURES_MAX {
-                door.record(account(), false, start.plus_ms(round * LOCK_MS));
+                door.failed(eve(), None, START.plus_ms(round * LOCK_MS));
             }
         }
-        let end = start.plus_ms(2 * LOCK_MS);
-        assert!(door.check_lock(&account(), end).is_ok());
-        door.record(account(), true, end);
+        let end = START.plus_ms(2 * LOCK_MS);
+        assert!(door.check(&eve(), NO_ADDRESS, end).is_ok());
+        door.succeeded(&eve());
         for _ in 1..FAILURES_MAX {
-            door.record(account(), false, end);
+            door.failed(eve(), None, end);
         }
-        assert!(door.check_lock(&account(), end).is_ok());
+        assert!(door.check(&eve(), NO_ADDRESS, end).is_ok());
+    }
+
+    #[test]
+    fn an_address_that_guesses_waits_a_minute_whatever_it_guesses_at() {
+        let door = Doorkeeper::new();
+        let ada = || Account::Known(UserId(uuid::Uuid::from_u128(1)));
+        for number in 0..ADDRESS_FAILURES_MAX {
+            assert!(door.check(&ada(), Some(&address(1)), START).is_ok(), "{number}");
+            door.failed(Account::Unknown(number.to_string()), Some(address(1)), START);
+            // Whoever knows one password must not buy guesses at others with it.
+            door.succeeded(&ada());
+        }
+        let limited = door.check(&ada(), Some(&address(1)), START).expect_err("limited");
+        let kind = Kind::Throttled { retry_s: 60 };
+        assert_eq!((limited.code, limited.kind), ("RATE_LIMITED", kind));
+        assert!(door.check(&ada(), Some(&address(2)), START).is_ok());
+        assert!(door.check(&ada(), NO_ADDRESS, START).is_ok());
+        assert!(door.check(&ada(), Some(&address(1)), START.plus_ms(MINUTE_MS)).is_ok());
+    }
+
+    #[test]
+    fn a_lock_is_told_before_the_limit_of_an_address() {
+        let door = Doorkeeper::new();
+        for _ in 0..FAILURES_MAX.max(ADDRESS_FAILURES_MAX) {
+            door.failed(eve(), Some(address(1)), START);
+        }
+        let locked = door.check(&eve(), Some(&address(1)), START).expect_err("both");
+        assert_eq!(locked.code, "ACCOUNT_LOCKED");
     }
 
     #[tokio::test]
     async fn a_client_that_hangs_up_keeps_its_place_until_the_hash_is_done() {
         let door = Doorkeeper::new();
-        let (account, wrong) = (Account::Unknown("eve".to_owned()), secret("a wrong one"));
-        let login = door.verify(account, &wrong, None, Timestamp::from_seconds(1));
+        let wrong = secret("a wrong one");
+        let login = door.verify(eve(), &wrong, None, None, START);
         // Polled once, it is in the midst of hashing; then it is dropped.
         assert!(tokio::time::timeout(std::time::Duration::ZERO, login).await.is_err());
         assert_eq!(door.hashing.available_permits(), HASHES_MAX - 1);
@@ -258,27 +310,26 @@ mod tests {
     async fn what_is_too_long_for_a_password_takes_no_place() {
         let door = Doorkeeper::new();
         let long = secret(&"x".repeat(PASSWORD_BYTES_MAX + 1));
-        let now = Timestamp::from_seconds(1);
         for _ in 0..=FAILURES_MAX {
-            let account = Account::Unknown("eve".to_owned());
-            assert!(matches!(door.verify(account, &long, None, now).await, Ok(false)));
+            let verified = door.verify(eve(), &long, None, Some(address(1)), START).await;
+            assert!(matches!(verified, Ok(false)));
         }
     }
 
     #[test]
     fn invented_accounts_do_not_push_out_a_lock() {
+        const MANY: u32 = 70_000;
         let door = Doorkeeper::new();
-        let now = Timestamp::from_seconds(1_000_000);
         let ada = || Account::Known(UserId(uuid::Uuid::from_u128(1)));
-        for number in 0..ACCOUNTS_MAX {
-            door.record(Account::Unknown(number.to_string()), false, now);
+        for number in 0..MANY {
+            door.failed(Account::Unknown(number.to_string()), None, START);
         }
         for _ in 0..FAILURES_MAX {
-            door.record(ada(), false, now);
+            door.failed(ada(), None, START);
         }
-        for number in 0..ACCOUNTS_MAX {
-            door.record(Account::Unknown(format!("more {number}")), false, now);
+        for number in 0..MANY {
+            door.failed(Account::Unknown(format!("more {number}")), None, START);
         }
-        assert!(door.check_lock(&ada(), now).is_err());
+        assert!(door.check(&ada(), NO_ADDRESS, START).is_err());
     }
 }

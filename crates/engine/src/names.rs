@@ -1,7 +1,11 @@
 //! What things may be called, and how much text may describe them. Each refusal names the field.
 
-use model::PageRequest;
-use model::limits::{DESCRIPTION_BYTES_MAX, NAME_BYTES_MAX, PAGE_ROWS_MAX};
+use std::collections::BTreeMap;
+
+use model::limits::{
+    DESCRIPTION_BYTES_MAX, METADATA_BYTES_MAX, METADATA_PAIRS_MAX, NAME_BYTES_MAX, PAGE_ROWS_MAX,
+};
+use model::{ObjectPath, PageRequest};
 
 use crate::{Error, Result};
 
@@ -60,6 +64,27 @@ pub(crate) fn check_label(field: &str, text: &str) -> Result<()> {
 /// A description: at most [`DESCRIPTION_BYTES_MAX`] bytes.
 pub(crate) fn check_description(text: &str) -> Result<()> {
     check_length("description", text, DESCRIPTION_BYTES_MAX)
+}
+
+/// The path of an object.
+pub(crate) fn check_path(field: &str, text: &str) -> Result<ObjectPath> {
+    ObjectPath::new(text).map_err(|error| Error::invalid(format!("{field}: {error}")))
+}
+
+/// Metadata of an object or a commit.
+pub(crate) fn check_metadata(metadata: &BTreeMap<String, String>) -> Result<()> {
+    let bytes: usize = metadata.iter().map(|(key, value)| key.len() + value.len()).sum();
+    match metadata.len() <= METADATA_PAIRS_MAX && bytes <= METADATA_BYTES_MAX {
+        true => Ok(()),
+        false => Err(Error::invalid(format!(
+            "metadata: at most {METADATA_PAIRS_MAX} pairs and {METADATA_BYTES_MAX} bytes"
+        ))),
+    }
+}
+
+/// What users say about themselves, as long as a description.
+pub(crate) fn check_bio(text: &str) -> Result<()> {
+    check_length("bio", text, DESCRIPTION_BYTES_MAX)
 }
 
 fn check_length(field: &str, text: &str, bytes_max: usize) -> Result<()> {

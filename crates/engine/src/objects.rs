@@ -1,17 +1,17 @@
-//! Reading a commit: one object, a range of one, or a listing.
+//! Reading a commit or a session: one object, a range of one, or a listing.
 
 use std::ops::Range;
 
 use blocks::Blocks;
 use bytes::Bytes;
-use futures_util::future;
+use futures_util::future::{self, TryFutureExt};
 use futures_util::stream::{self, BoxStream, Stream, StreamExt};
 use model::limits::PIECE_BYTES;
-use model::{Content, Entry, ObjectPath, Page, Piece};
+use model::{Content, Entry, ObjectPath, Page, Piece, Repository, Root, Session, SessionId};
 use tree::{ListQuery, Listed};
 
 use crate::access::Verb;
-use crate::names::check_amount;
+use crate::names::{check_amount, check_path};
 use crate::{Engine, Error, Kind, Principal, Result, pieces};
 
 /// Bytes of one chunk of a body.
@@ -63,8 +63,26 @@ pub struct ObjectsQuery {
     pub after: Option<String>,
     /// Rows wanted, from 1; more than 1,000 are 1,000.
     pub amount: usize,
-    /// Commit; the head if `None`.
-    pub reference: Option<String>,
+    /// In which state of the repository.
+    pub at: At,
+}
+
+/// A state of a repository to read from.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub enum At {
+    /// The latest commit, or the empty tree where there is none.
+    #[default]
+    Head,
+    /// A commit, by its id or an unambiguous start of it.
+    Commit(String),
+    /// What a session began with, and its own changes on top.
+    Session(SessionId),
+}
+
+/// A state of a repository that was found.
+enum State {
+    Commit(Root),
+    Session(Session),
 }
 
 /// A row of a listing.
@@ -77,23 +95,36 @@ pub enum ListedEntry {
 }
 
 impl Engine {
-    /// What the commit says about the object at `path`.
+    /// What is there at `path`, without its bytes.
     pub async fn head_object(
         &self,
         principal: &Principal,
         organization: &str,
         repository: &str,
         path: &str,
-        reference: Option<&str>,
+        at: &At,
     ) -> Result<Entry> {
         let verb = Verb::GetObject;
         let (_, found) = self.repository_for(principal, organization, repository, verb).await?;
-        let path =
-            ObjectPath::new(path).map_err(|error| Error::invalid(format!("path: {error}")))?;
-        let root = self.readable_root(&found, reference).await?;
-        let entry =
-            self.tree.get(&root, path.as_bytes()).await.map_err(|error| at(&path, error))?;
+        let path = check_path("path", path)?;
+        let entry = match self.state(&found, at).await? {
+            State::Commit(root) => self.tree.get(&root, path.as_bytes()).await.map_err(Error::from),
+            State::Session(session) => self.session_entry(&session, &path).await,
+        };
+        let entry = entry.map_err(|error| error.about(path.as_str()))?;
         entry.ok_or_else(|| Error::not_found("object"))
+    }
+
+    /// Where to read `at`. `Gone` for a stale commit, `NotFound` for a session that has ended.
+    async fn state(&self, repository: &Repository, at: &At) -> Result<State> {
+        let reference = match at {
+            At::Session(id) => {
+                return Ok(State::Session(self.session_of(repository.id, *id).await?));
+            }
+            At::Commit(reference) => Some(reference.as_str()),
+            At::Head => None,
+        };
+        Ok(State::Commit(self.readable_root(repository, reference).await?))
     }
 
     /// Opens the object at `path`. Kind `Unsatisfiable` for a range outside of it.
@@ -103,10 +134,10 @@ impl Engine {
         organization: &str,
         repository: &str,
         path: &str,
-        reference: Option<&str>,
+        at: &At,
         range: Option<RangeRequest>,
     ) -> Result<ObjectRead> {
-        let entry = self.head_object(principal, organization, repository, path, reference).await?;
+        let entry = self.head_object(principal, organization, repository, path, at).await?;
         let range = range.map(|range| range.within(entry.size)).transpose()?;
         let pieces = self.pieces(&entry).await.map_err(|error| error.about(path))?;
         let wanted = range.clone().unwrap_or(0..entry.size);
@@ -134,7 +165,7 @@ impl Engine {
         Ok(pieces)
     }
 
-    /// A page of the commit's objects in byte order of their paths.
+    /// A page of the objects in byte order of their paths.
     pub async fn list_objects(
         &self,
         principal: &Principal,
@@ -145,11 +176,14 @@ impl Engine {
         let verb = Verb::ListObjects;
         let (_, found) = self.repository_for(principal, organization, repository, verb).await?;
         let limit = check_amount(query.amount)?;
-        let root = self.readable_root(&found, query.reference.as_deref()).await?;
+        let state = self.state(&found, &query.at).await?;
         let ObjectsQuery { prefix, delimiter, after, .. } = query;
         let delimiter = delimiter.filter(|delimiter| !delimiter.is_empty());
         let query = ListQuery { prefix, delimiter, after, limit };
-        let page = self.tree.list(&root, &query).await?;
+        let page = match state {
+            State::Commit(root) => self.tree.list(&root, &query).await?,
+            State::Session(session) => self.list_session(&session, &query).await?,
+        };
         let rows = page.rows.into_iter().map(|row| match row {
             Listed::Entry(path, entry) => ListedEntry::Object(path, entry),
             Listed::Prefix(prefix) => ListedEntry::Prefix(prefix),
@@ -177,10 +211,6 @@ impl RangeRequest {
     }
 }
 
-fn at(path: &ObjectPath, error: impl Into<Error>) -> Error {
-    error.into().about(path.as_str())
-}
-
 impl Error {
     /// Names the object, where stored bytes are damaged.
     pub(crate) fn about(mut self, path: &str) -> Self {
@@ -198,14 +228,20 @@ fn body(
     pieces: Vec<Piece>,
     wanted: Range<u64>,
 ) -> BoxStream<'static, Result<Bytes>> {
-    let chunks = stream::iter(chunks(wanted)).map(move |chunk| {
-        let piece = pieces[(chunk.start / PIECE_BYTES) as usize];
-        read_chunk(blocks.clone(), piece, chunk)
-    });
     let named = move |error: blocks::Error| {
         tracing::error!(path, ?error, "an object cannot be read");
         Error::from(error).about(&path)
     };
+    let mut chunks = chunks(wanted).peekable();
+    let read = move |chunk: Range<u64>| {
+        let piece = pieces[(chunk.start / PIECE_BYTES) as usize];
+        read_chunk(blocks.clone(), piece, chunk)
+    };
+    let first = chunks.next();
+    if let (Some(only), None) = (&first, chunks.peek()) {
+        return stream::once(read(only.clone()).map_err(named)).boxed();
+    }
+    let chunks = stream::iter(first.into_iter().chain(chunks)).map(read);
     let chunks = chunks.buffered(CHUNKS_AHEAD).map(move |chunk| chunk.map_err(&named));
     let until_failed = |failed: &mut bool, chunk: Result<Bytes>| {
         let before = std::mem::replace(failed, chunk.is_err());
@@ -219,7 +255,8 @@ pub(crate) fn read_chunks(
     blocks: &Blocks,
     piece: Piece,
     range: Range<u64>,
-) -> impl Stream<Item = blocks::Result<Bytes>> + Unpin {
+) -> impl Stream<Item = blocks::Result<Bytes>> + Unpin + use<> {
+    let blocks = blocks.clone();
     let chunks = stream::iter(chunks(range));
     Box::pin(
         chunks.map(move |chunk| read_chunk(blocks.clone(), piece, chunk)).buffered(CHUNKS_AHEAD),

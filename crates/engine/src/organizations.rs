@@ -1,10 +1,10 @@
 //! Organizations and their members.
 
-use model::{Member, Organization, OrganizationId, Role, UserId};
+use model::{Member, Organization, OrganizationId, Role};
 
 use crate::access::Verb;
 use crate::names::{check_label, is_organization_slug};
-use crate::{Engine, Error, Principal, Result};
+use crate::{Engine, Error, Kind, Principal, Result};
 
 /// Slugs that are, or may become, something else in a URL.
 const RESERVED: [&str; 9] =
@@ -47,7 +47,9 @@ impl Engine {
             name,
             created_at: self.now(),
         };
-        self.catalog().create_organization(&organization, principal.user.id).await?;
+        let deed = self.deed(principal, Some(organization.id), "CreateOrganization", "");
+        let deed = deed.with("name", &organization.name);
+        self.catalog().create_organization(&organization, principal.user.id, &deed).await?;
         Ok(organization)
     }
 
@@ -64,7 +66,8 @@ impl Engine {
     /// Deletes an organization with all it has; its name is free again.
     pub async fn delete_organization(&self, principal: &Principal, name: &str) -> Result<()> {
         let found = self.organization_for(principal, name, Verb::DeleteOrganization).await?;
-        match self.catalog().delete_organization(found.id, self.now()).await? {
+        let deed = self.deed(principal, Some(found.id), "DeleteOrg", "").with("name", name);
+        match self.catalog().delete_organization(found.id, &deed).await? {
             true => Ok(()),
             false => Err(Error::not_found("organization")),
         }
@@ -90,27 +93,44 @@ impl Engine {
         Ok(self.catalog().members(found.id).await?)
     }
 
-    /// Makes an existing user a member. `NotFound` for an unknown user, `Conflict` for a member.
+    /// Makes an existing user a member with this role. `NotFound` for an unknown user, `Conflict`
+    /// for a member.
     pub async fn add_member(
         &self,
         principal: &Principal,
         organization: &str,
         username: &str,
+        role: Role,
     ) -> Result<()> {
         let found = self.organization_for(principal, organization, Verb::ChangeMembers).await?;
         let user = self.user_named(username).await?;
-        Ok(self.catalog().add_member(found.id, user.id, Role::Member, self.now()).await?)
+        let resource = format!("members/{username}");
+        let deed = self.deed(principal, Some(found.id), "AddMember", resource);
+        let deed = deed.with("role", role.as_str());
+        Ok(self.catalog().add_member(found.id, user.id, role, &deed).await?)
     }
 
-    /// Ends a membership. `NotFound` if there is none, `Conflict` for the last owner.
+    /// Ends the membership of a user, named by id or username. `NotFound` if there is none,
+    /// `Conflict` for the last owner.
     pub async fn remove_member(
         &self,
         principal: &Principal,
         organization: &str,
-        user: UserId,
+        member: &str,
     ) -> Result<()> {
         let found = self.organization_for(principal, organization, Verb::ChangeMembers).await?;
-        match self.catalog().remove_member(found.id, user).await {
+        // A username may look like an id. Then it is taken for one, so that nobody can call
+        // themselves like the member that is meant.
+        let user = match member.parse() {
+            Ok(id) => self.catalog().user(id).await?.ok_or_else(|| Error::not_found("member"))?,
+            Err(_) => self.user_named(member).await.map_err(|error| match error.kind {
+                Kind::NotFound => Error::not_found("member"),
+                _ => error,
+            })?,
+        };
+        let resource = format!("members/{}", user.username);
+        let deed = self.deed(principal, Some(found.id), "RemoveMember", resource);
+        match self.catalog().remove_member(found.id, user.id, &deed).await {
             Ok(true) => Ok(()),
             Ok(false) => Err(Error::not_found("member")),
             Err(catalog::Error::Conflict { .. }) => {

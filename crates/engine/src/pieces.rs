@@ -3,7 +3,8 @@
 use std::ops::Range;
 
 use blake3::hazmat::{HasherExt, Mode, merge_subtrees_non_root, merge_subtrees_root};
-use model::{Hash, limits::PIECE_BYTES};
+use model::limits::{PIECE_BYTES, PIECES_INLINE_MAX};
+use model::{Hash, Piece};
 
 /// Number of pieces of an object of `size` bytes.
 pub(crate) fn count(size: u64) -> u64 {
@@ -25,9 +26,14 @@ pub(crate) struct Hasher {
 impl Hasher {
     /// For piece `number` of an object of `size` bytes.
     pub(crate) fn new(size: u64, number: u64) -> Self {
+        Self { whole: count(size) <= 1, ..Self::at(number) }
+    }
+
+    /// For piece `number` of an object of unknown size, taken for one of several.
+    pub(crate) fn at(number: u64) -> Self {
         let mut inner = blake3::Hasher::new();
         inner.set_input_offset(number * PIECE_BYTES);
-        Self { inner, whole: count(size) <= 1 }
+        Self { inner, whole: false }
     }
 
     /// The next bytes of the piece.
@@ -40,13 +46,14 @@ impl Hasher {
         Hash(self.inner.finalize_non_root())
     }
 
+    /// The hash of the object that turned out to be this piece, the first, alone.
+    pub(crate) fn finish_whole(self) -> Hash {
+        Hash(*self.inner.finalize().as_bytes())
+    }
+
     /// The object's hash if the piece is the whole object, else the piece's subtree value.
     pub(crate) fn finish(self) -> Hash {
-        if self.whole {
-            Hash(*self.inner.finalize().as_bytes())
-        } else {
-            Hash(self.inner.finalize_non_root())
-        }
+        if self.whole { self.finish_whole() } else { self.so_far() }
     }
 }
 
@@ -78,6 +85,12 @@ fn subtree(values: &[Hash]) -> [u8; 32] {
 /// right.
 fn left_of(pieces: usize) -> usize {
     pieces.div_ceil(2).next_power_of_two()
+}
+
+/// The extent list of these pieces, where they are too many for an entry to name them itself.
+pub(crate) fn extent_list(pieces: &[Piece]) -> tree::Result<Option<Vec<u8>>> {
+    let too_many = pieces.len() > PIECES_INLINE_MAX;
+    too_many.then(|| tree::extent_list::encode(pieces)).transpose()
 }
 
 #[cfg(test)]

@@ -78,7 +78,9 @@ impl Engine {
             session_max_duration_days: spec.session_max_duration_days.or(shortened),
         }
         .apply(repository)?;
-        self.catalog().create_repository(&repository).await?;
+        let resource = format!("repositories/{}", repository.name);
+        let deed = self.deed(principal, Some(organization.id), "CreateRepository", resource);
+        self.catalog().create_repository(&repository, &deed).await?;
         Ok(view(&organization, repository))
     }
 
@@ -128,7 +130,9 @@ impl Engine {
         let (organization, found) =
             self.repository_for(principal, organization, name, verb).await?;
         let changed = change.apply(found)?;
-        match self.catalog().update_repository(&changed).await? {
+        let resource = format!("repositories/{name}");
+        let deed = self.deed(principal, Some(organization.id), "UpdateRepository", resource);
+        match self.catalog().update_repository(&changed, &deed).await? {
             true => Ok(view(&organization, changed)),
             false => Err(Error::not_found("repository")),
         }
@@ -142,8 +146,11 @@ impl Engine {
         name: &str,
     ) -> Result<()> {
         let verb = Verb::DeleteRepository;
-        let (_, found) = self.repository_for(principal, organization, name, verb).await?;
-        match self.catalog().delete_repository(found.id, self.now()).await? {
+        let (organization, found) =
+            self.repository_for(principal, organization, name, verb).await?;
+        let resource = format!("repositories/{name}");
+        let deed = self.deed(principal, Some(organization.id), "DeleteRepository", resource);
+        match self.catalog().delete_repository(found.id, &deed).await? {
             true => Ok(()),
             false => Err(Error::not_found("repository")),
         }

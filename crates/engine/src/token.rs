@@ -1,4 +1,5 @@
-//! API tokens: `tuk-`, 43 random characters (256 bits in base 62) and a checksum of 6.
+//! API tokens: `tuk-`, 43 random characters (256 bits in base 62) and a checksum of 6. Tokens of
+//! logins and devices, which no person keeps, are the random characters alone.
 //!
 //! The prefix and the checksum let a scanner tell a leaked token from chance; the server itself
 //! knows a token only by its SHA-256.
@@ -21,12 +22,22 @@ const TOKEN_BYTES_MAX: usize = 255;
 
 /// A new token.
 pub(crate) fn generate(entropy: &dyn Entropy) -> Secret {
-    let mut random = [0; 32];
-    entropy.fill(&mut random);
-    let mut token = format!("{PREFIX}{}", base62(&mut random, RANDOM_DIGITS));
+    let mut token = format!("{PREFIX}{}", random(entropy).expose());
     let mut checksum = crc_fast::crc32_iso_hdlc(token.as_bytes()).to_be_bytes();
     token.push_str(&base62(&mut checksum, CHECKSUM_DIGITS));
     Secret::new(token)
+}
+
+/// 256 random bits.
+pub(crate) fn random(entropy: &dyn Entropy) -> Secret {
+    let mut random = [0; 32];
+    entropy.fill(&mut random);
+    Secret::new(base62(&mut random, RANDOM_DIGITS))
+}
+
+/// Whether it is worth looking up as what [`random`] made.
+pub(crate) fn may_be_random(token: &str) -> bool {
+    token.len() == RANDOM_DIGITS && token.bytes().all(|byte| byte.is_ascii_alphanumeric())
 }
 
 /// The big-endian `number` in `digits` digits; divides `number` down to 0.
@@ -84,6 +95,7 @@ mod tests {
         assert_eq!(checksum, base62(&mut expected, CHECKSUM_DIGITS));
         assert_eq!(hint(&token), text[text.len() - 4..]);
         assert_ne!(generate(&SeededEntropy::new(2)).expose(), text);
+        assert!(!may_be_random(text) && may_be_random(random(&SeededEntropy::new(1)).expose()));
     }
 
     #[test]

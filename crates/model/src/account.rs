@@ -26,6 +26,8 @@ pub struct User {
     pub email: String,
     /// May be empty.
     pub full_name: String,
+    /// What they say about themselves; may be empty.
+    pub bio: String,
     /// When the account was made.
     pub created_at: Timestamp,
     /// Whether a password is set.
@@ -47,6 +49,16 @@ pub enum Role {
     Member,
     /// Rules the organization.
     Owner,
+}
+
+impl Role {
+    /// Its name in the catalog and its log.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Owner => "owner",
+            Self::Member => "member",
+        }
+    }
 }
 
 /// A user's membership of an organization.

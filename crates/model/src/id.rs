@@ -53,4 +53,8 @@ uuid_id! {
     UserId, "user id";
     /// An API key (not the token itself).
     ApiKeyId, "API key id";
+    /// A session: the staging area of uncommitted changes.
+    SessionId, "session id";
+    /// An upload: the bytes of one object on their way into a session.
+    UploadId, "upload id";
 }

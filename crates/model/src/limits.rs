@@ -117,6 +117,42 @@ pub const HOLD_MS: i64 = 60_000;
 pub const IDEMPOTENCY_HOURS: i64 = 24;
 /// Fewest hex digits of an abbreviated commit id.
 pub const COMMIT_PREFIX_MIN: usize = 8;
+/// Sessions of one repository that are open.
+pub const OPEN_SESSIONS_MAX: u64 = 10_000;
+/// Days a session may be open: most that a repository can allow.
+pub const SESSION_DAYS_MAX: u32 = 365;
+/// Changes that one session may stage, each path counted as often as it is staged.
+pub const STAGED_CHANGES_MAX: u64 = 20_000_000;
+/// Staged changes read at a time.
+pub const STAGED_ROWS: usize = 1_000;
+/// Paths deleted by one request.
+pub const DELETE_PATHS_MAX: usize = 1_000;
+/// Paths that a refused commit names.
+pub const CONFLICTS_NAMED_MAX: usize = 20;
+/// Parts of a multipart upload.
+pub const PARTS_MAX: u32 = 10_000;
+/// Multipart uploads of one session that are not complete.
+pub const OPEN_UPLOADS_MAX: u64 = 10_000;
+/// Uploads that have begun and are not finalized, on one node. Some 400 bytes each.
+pub const UPLOADS_WAITING_MAX: usize = 100_000;
+/// Milliseconds an upload has from its first request to its last; after that its links are dead.
+pub const UPLOAD_MS: i64 = 24 * 60 * 60 * 1_000;
+/// Bytes of small bodies that are held in memory at a time while they arrive, on one node.
+pub const UPLOAD_MEMORY_BYTES: usize = 128 << 20;
+/// Milliseconds for which a presigned download link works.
+pub const PRESIGNED_MS: i64 = 15 * 60 * 1_000;
+/// Days a browser stays signed in.
+pub const LOGIN_DAYS: i64 = 7;
+/// Logins of one user; the oldest make room.
+pub const LOGINS_MAX: usize = 100;
+/// Failed logins from one address within a minute before it has to wait.
+pub const ADDRESS_FAILURES_MAX: u32 = 10;
+/// Milliseconds a device has to be let in.
+pub const DEVICE_MS: i64 = 15 * 60 * 1_000;
+/// Seconds between two questions of a device.
+pub const DEVICE_INTERVAL_S: u32 = 5;
+/// Devices that wait to be let in, on the whole server.
+pub const DEVICES_MAX: u64 = 10_000;
 
 const _: () = assert!(PIECE_BYTES.is_power_of_two() && PIECE_BYTES >= 1024);
 const _: () = assert!(PACKED_OBJECT_BYTES_MAX <= PIECE_BYTES && PIECE_BYTES <= SEGMENT_BYTES);

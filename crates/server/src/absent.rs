@@ -1,8 +1,6 @@
 //! Parts of the public API that this version does not have. A client that asks for one is told so,
 //! instead of that there is nothing.
 
-const SESSIONS: &str = "this version of Tilde has no sessions and uploads yet";
-
 /// Why there is nothing at `path`, if it is a part that is missing.
 pub(crate) fn reason(path: &str) -> Option<&'static str> {
     let segments: Vec<&str> = path.strip_prefix("/api/v1/")?.split('/').collect();
@@ -10,16 +8,15 @@ pub(crate) fn reason(path: &str) -> Option<&'static str> {
         ["organizations", _, "repositories", _, ref rest @ ..] => of_repository(rest),
         ["organizations", _, part, ..] => of_organization(part),
         ["invitations", ..] => of_organization("invitations"),
-        ["auth", "me" | "keys", ..] => None,
-        ["auth", _, ..] => Some("this version of Tilde has no sign-up and no web login yet"),
+        ["auth", ref rest @ ..] => of_accounts(rest),
         _ => None,
     }
 }
 
 fn of_repository(rest: &[&str]) -> Option<&'static str> {
     match *rest {
-        ["sessions" | "changes" | "object", ..] | ["objects", "delete"] => Some(SESSIONS),
-        ["commits", _, "revert"] => Some("this version of Tilde cannot revert commits yet"),
+        ["sessions", _, "approve"] => Some("this version of Tilde has no approvals yet"),
+        ["object", "stage"] => Some("PUT .../object begins an upload"),
         ["secrets", ..] => Some("this version of Tilde has no secrets yet"),
         ["sandboxes" | "sandbox-triggers", ..] => {
             Some("this version of Tilde has no sandboxes yet")
@@ -40,6 +37,23 @@ fn of_organization(part: &str) -> Option<&'static str> {
     }
 }
 
+fn of_accounts(rest: &[&str]) -> Option<&'static str> {
+    match *rest {
+        ["forgot-password" | "reset-password"] => Some(
+            "this version of Tilde sends no mail yet; whoever runs the server can set a password",
+        ),
+        ["emails", ..] => Some("this version of Tilde sends no mail yet"),
+        ["oauth", ..] | ["me", "identities", ..] => {
+            Some("this version of Tilde has no sign-in with other services yet")
+        }
+        ["validate-invitation-token"] => of_organization("invitations"),
+        ["check-password-strength" | "check-username" | "search-users"] => {
+            Some("this version of Tilde has no sign-up yet")
+        }
+        _ => None,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -47,13 +61,13 @@ mod tests {
     #[test]
     fn what_is_missing_is_known_by_its_place() {
         let repository = "/api/v1/organizations/a/repositories/b";
-        for path in ["/sessions", "/sessions/1/approve", "/object/finalize", "/objects/delete"] {
-            assert_eq!(reason(&format!("{repository}{path}")), Some(SESSIONS), "{path}");
-        }
         for (path, word) in [
             ("/api/v1/organizations/a/policies:validate", "policies"),
-            ("/api/v1/organizations/a/repositories/b/commits/c/revert", "revert"),
-            ("/api/v1/auth/login", "login"),
+            ("/api/v1/organizations/a/repositories/b/sessions/c/approve", "approvals"),
+            ("/api/v1/organizations/a/repositories/b/secrets/c", "secrets"),
+            ("/api/v1/auth/forgot-password", "mail"),
+            ("/api/v1/auth/me/identities/google", "sign-in"),
+            ("/api/v1/auth/oauth/providers", "sign-in"),
             ("/api/v1/invitations", "invitations"),
         ] {
             assert!(reason(path).is_some_and(|reason| reason.contains(word)), "{path}");
@@ -61,5 +75,6 @@ mod tests {
         for path in [repository, "/sessions", "/api/v1/organizations/groups", "/api/v1/auth/me/x"] {
             assert_eq!(reason(path), None, "{path}");
         }
+        assert_eq!(reason(&format!("{repository}/sessions/1")), None);
     }
 }

@@ -1,20 +1,31 @@
-//! Who asks: the `Authorization` header, and nothing else. Cookies are neither read nor set.
+//! Who asks: the `Authorization` header or, only where there is none, the cookie of a browser that
+//! signed in.
+//!
+//! A browser sends its cookies with whatever another site makes it ask. So with a cookie a request
+//! that may change something must show the CSRF token that belongs to it, which only pages of this
+//! server can read, and one that the browser itself calls cross-site is refused.
 
 use axum::extract::FromRequestParts;
 use base64::Engine as _;
 use base64::engine::DecodePaddingMode;
 use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig};
-use engine::{Credential, Principal};
-use http::HeaderMap;
-use http::header::AUTHORIZATION;
+use engine::{Credential, Engine, Kind, Principal};
+use http::header::{AUTHORIZATION, HeaderName};
 use http::request::Parts;
+use http::{HeaderMap, Method};
 use model::Secret;
 
-use crate::App;
-use crate::error::Error;
+use crate::client_address::ClientAddress;
+use crate::error::{Error, Result};
+use crate::middleware::RequestId;
+use crate::{App, cookies};
 
 /// Bytes of a credential that are looked at: more cannot be a token or a password.
 const CREDENTIAL_BYTES_MAX: usize = 4_096;
+/// Carries the CSRF token.
+const CSRF_TOKEN: HeaderName = HeaderName::from_static("x-csrf-token");
+/// Says where a request comes from, as the browser sees it; programs do not send it.
+const FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
 /// Base64 with or without its padding.
 const BASE64: GeneralPurpose = GeneralPurpose::new(
@@ -25,17 +36,86 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
 /// The authenticated user behind a request. Whoever has no valid credential gets 401.
 pub(crate) struct Caller(pub(crate) Principal);
 
+/// As [`Caller`], with what the user proved it by.
+pub(crate) struct Proven {
+    pub(crate) principal: Principal,
+    pub(crate) credential: Credential,
+}
+
 impl FromRequestParts<App> for Caller {
     type Rejection = Error;
 
-    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Error> {
-        let credential = credential(&parts.headers).ok_or_else(Error::unauthenticated)?;
-        Ok(Self(app.engine.authenticate(&credential).await?))
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self> {
+        Ok(Self(Proven::from_request_parts(parts, app).await?.principal))
     }
 }
 
+impl FromRequestParts<App> for Proven {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self> {
+        let credential = match parts.headers.contains_key(AUTHORIZATION) {
+            true => authorization(&parts.headers),
+            false => login(&parts.method, &parts.headers)?,
+        };
+        let credential = credential.ok_or_else(Error::unauthenticated)?;
+        let Ok(ClientAddress(from)) = ClientAddress::from_request_parts(parts, app).await;
+        let mut principal = app.engine.authenticate(&credential, from).await?;
+        if let Some(RequestId(id)) = parts.extensions.get() {
+            principal.request_id.clone_from(id);
+        }
+        Ok(Self { principal, credential })
+    }
+}
+
+impl Proven {
+    /// The secret of the login that was the proof; `None` where it was something else.
+    pub(crate) fn login(&self) -> Option<&Secret> {
+        match &self.credential {
+            Credential::Login(token) => Some(token),
+            Credential::Token(_) | Credential::Basic { .. } => None,
+        }
+    }
+}
+
+/// The login of a browser, if the request may be one of its user's own.
+fn login(method: &Method, headers: &HeaderMap) -> Result<Option<Credential>> {
+    let Some(token) = cookies::session(headers) else { return Ok(None) };
+    if token.expose().len() > CREDENTIAL_BYTES_MAX {
+        return Ok(None);
+    }
+    if !method.is_safe() {
+        refuse_cross_site(headers)?;
+        let Some(shown) = headers.get(CSRF_TOKEN) else {
+            let message = "a change with a cookie needs the header X-CSRF-Token, with the value of \
+                           the cookie tilde_csrf";
+            return Err(forbidden("CSRF_TOKEN_MISSING", message));
+        };
+        if shown.as_bytes() != Engine::csrf_token(&token).as_bytes() {
+            let message = "the X-CSRF-Token is not that of this login; load the page again";
+            return Err(forbidden("CSRF_TOKEN_INVALID", message));
+        }
+    }
+    Ok(Some(Credential::Login(token)))
+}
+
+/// Refuses a request that a page of another site caused.
+pub(crate) fn refuse_cross_site(headers: &HeaderMap) -> Result<()> {
+    match headers.get(FETCH_SITE) {
+        Some(site) if site.as_bytes().eq_ignore_ascii_case(b"cross-site") => {
+            let message = "a page of another site may not do this in the name of a user";
+            Err(forbidden("CROSS_SITE_REQUEST", message))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn forbidden(code: &'static str, message: &str) -> Error {
+    Error::Engine(engine::Error::new(Kind::Forbidden, code, message))
+}
+
 /// The credential of a request with exactly one well-formed `Authorization` header.
-pub(crate) fn credential(headers: &HeaderMap) -> Option<Credential> {
+fn authorization(headers: &HeaderMap) -> Option<Credential> {
     let mut values = headers.get_all(AUTHORIZATION).iter();
     let (value, None) = (values.next()?, values.next()) else { return None };
     let value = value.to_str().ok().filter(|value| value.len() <= CREDENTIAL_BYTES_MAX)?;
@@ -61,9 +141,10 @@ mod tests {
         for value in values {
             headers.append(AUTHORIZATION, value.parse().expect("a legal header value"));
         }
-        credential(&headers).map(|credential| match credential {
+        authorization(&headers).map(|credential| match credential {
             Credential::Token(token) => ("token".to_owned(), token.expose().to_owned()),
             Credential::Basic { login, password } => (login, password.expose().to_owned()),
+            Credential::Login(_) => unreachable!(),
         })
     }
 

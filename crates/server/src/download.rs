@@ -9,7 +9,7 @@
 use http::HeaderMap;
 use http::header::{
     ACCEPT_RANGES, CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG,
-    HeaderName, HeaderValue, IF_NONE_MATCH, LAST_MODIFIED,
+    HeaderName, HeaderValue, LAST_MODIFIED,
 };
 use model::{Entry, Hash, Timestamp};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
@@ -53,17 +53,6 @@ pub(crate) fn headers(path: &str, entry: &Entry) -> HeaderMap {
     }
     headers.extend(entry.metadata.iter().filter_map(|(key, value)| metadata(key, value)));
     headers
-}
-
-/// Whether the client has this object already. Weak comparison, as RFC 9110 says for
-/// `If-None-Match`.
-pub(crate) fn is_known(request: &HeaderMap, entry: &Entry) -> bool {
-    let etag = etag(&entry.hash);
-    let mut tags = request
-        .get_all(IF_NONE_MATCH)
-        .iter()
-        .flat_map(|value| value.as_bytes().split(|byte| *byte == b',').map(<[u8]>::trim_ascii));
-    tags.any(|tag| tag == b"*" || tag.strip_prefix(b"W/").unwrap_or(tag) == etag.as_bytes())
 }
 
 /// The quoted ETag of an object.
@@ -121,7 +110,8 @@ fn metadata(key: &str, value: &str) -> Option<(HeaderName, HeaderValue)> {
     printable.then(|| HeaderValue::from_str(value).ok()).flatten().map(|value| (name, value))
 }
 
-fn http_date(time: Timestamp) -> Option<HeaderValue> {
+/// The time as HTTP writes it, to the second.
+pub(crate) fn http_date(time: Timestamp) -> Option<HeaderValue> {
     let format = format_description!(
         "[weekday repr:short], [day] [month repr:short] [year] [hour]:[minute]:[second] GMT"
     );

@@ -35,6 +35,10 @@ pub(crate) enum Error {
     NotJson,
     /// The body did not arrive in time.
     BodyTimeout,
+    /// The object is not the one that the request's conditions name.
+    PreconditionFailed,
+    /// The time of a device that asks to be let in is over.
+    DeviceExpired,
 }
 
 /// A failure on its way to the middleware.
@@ -72,6 +76,8 @@ impl Error {
             Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::NotJson => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::BodyTimeout => StatusCode::REQUEST_TIMEOUT,
+            Self::PreconditionFailed => StatusCode::PRECONDITION_FAILED,
+            Self::DeviceExpired => StatusCode::BAD_REQUEST,
         }
     }
 
@@ -84,6 +90,8 @@ impl Error {
             Self::BodyTooLarge => "PAYLOAD_TOO_LARGE",
             Self::NotJson => "UNSUPPORTED_MEDIA_TYPE",
             Self::BodyTimeout => "REQUEST_TIMEOUT",
+            Self::PreconditionFailed => "PRECONDITION_FAILED",
+            Self::DeviceExpired => "EXPIRED_TOKEN",
         }
     }
 
@@ -99,7 +107,14 @@ impl Error {
             Self::BodyTooLarge => "the body is larger than 1 MiB",
             Self::NotJson => "the body must be JSON (Content-Type: application/json)",
             Self::BodyTimeout => "the body did not arrive in time",
+            Self::PreconditionFailed => "the object is not the one that the conditions name",
+            Self::DeviceExpired => "the code has expired, or never was one; begin anew",
         }
+    }
+
+    /// The `error` of the envelope: what the protocol of device logins calls this.
+    pub(crate) fn device_error(&self) -> Option<&'static str> {
+        matches!(self, Self::DeviceExpired).then_some("expired_token")
     }
 
     fn headers(&self, headers: &mut HeaderMap) {

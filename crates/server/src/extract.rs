@@ -13,8 +13,8 @@ use http::HeaderMap;
 use http::header::CONTENT_TYPE;
 use http::request::Parts;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
-use model::IdError;
 use model::limits::BODY_BYTES_MAX;
+use model::{IdError, Secret};
 use percent_encoding::percent_decode_str;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -28,6 +28,9 @@ const REASON_CHARS_MAX: usize = 200;
 
 /// A JSON object of up to 1 MiB as the body. A missing content type is taken as JSON.
 pub(crate) struct Json<T>(pub(crate) T);
+
+/// As [`Json`], but no body at all, or `null`, is the default.
+pub(crate) struct OptionalJson<T>(pub(crate) T);
 
 /// The query string, decoded as a form. Unknown keys are ignored; bytes that are not UTF-8 are
 /// refused, since their replacement characters would name another path.
@@ -44,6 +47,20 @@ impl<S: Sync, T: DeserializeOwned> FromRequest<S> for Json<T> {
             return Err(Error::NotJson);
         }
         decode(&whole(request.into_body()).await?).map(Self)
+    }
+}
+
+impl<S: Sync, T: DeserializeOwned + Default> FromRequest<S> for OptionalJson<T> {
+    type Rejection = Error;
+
+    async fn from_request(request: Request, _: &S) -> Result<Self> {
+        let is_json = is_json(request.headers());
+        match whole(request.into_body()).await? {
+            body if body.is_empty() => Ok(Self(T::default())),
+            _ if !is_json => Err(Error::NotJson),
+            body if body.trim_ascii() == b"null" => Ok(Self(T::default())),
+            body => decode(&body).map(Self),
+        }
     }
 }
 
@@ -92,6 +109,21 @@ where
     T: Deserialize<'de>,
 {
     T::deserialize(deserializer).map(Some)
+}
+
+/// For a text that must not be seen.
+pub(crate) fn secret<'de, D: serde::Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Secret, D::Error> {
+    String::deserialize(deserializer).map(Secret::new)
+}
+
+/// As [`secret`], for one that may be left out.
+pub(crate) fn optional_secret<'de, D>(deserializer: D) -> Result<Option<Secret>, D::Error>
+where
+    D: serde::Deserializer<'de>,
+{
+    Ok(Option::<String>::deserialize(deserializer)?.map(Secret::new))
 }
 
 fn is_json(headers: &HeaderMap) -> bool {

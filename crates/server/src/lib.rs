@@ -2,12 +2,17 @@
 //! listener.
 //!
 //! A handler decodes, calls the engine and encodes; nothing is decided here. Every error of
-//! every kind reaches the client as `{message, code, request_id}`. No request is redirected, no
-//! cookie is ever set.
+//! every kind reaches the client as `{message, code, request_id}`. No request is redirected but a
+//! read that asks for a link. Only signing in and out with a browser sets cookies.
 
 mod absent;
 mod auth;
+mod bodies;
+mod client_address;
+mod conditions;
 mod connection;
+mod cookies;
+mod device_page;
 mod download;
 mod error;
 mod extract;
@@ -18,6 +23,7 @@ mod openapi;
 mod page;
 mod pagination;
 mod range;
+mod reading;
 mod router;
 mod routes;
 mod serve;
@@ -27,7 +33,7 @@ mod wire;
 use std::sync::Arc;
 
 use engine::Engine;
-use model::Entropy;
+use model::{Cidr, Entropy};
 
 pub use metrics::metrics_router;
 pub use openapi::document;
@@ -44,6 +50,8 @@ pub struct App {
     pub public_url: Arc<str>,
     /// The streams of events that are open.
     pub watches: Watches,
+    /// Where proxies are whose word on a client's address is taken.
+    pub trusted_proxies: Arc<[Cidr]>,
     /// Makes request ids.
     pub entropy: Arc<dyn Entropy>,
     /// Version of the server, e.g. `0.1.0`.

@@ -18,7 +18,6 @@ use http::header::{
 };
 use http::{HeaderMap, Method, StatusCode};
 use model::Entropy;
-use model::limits::BODY_BYTES_MAX;
 use tokio::time::Instant;
 use tracing::Instrument;
 
@@ -71,15 +70,6 @@ pub(crate) async fn observe(State(app): State<App>, mut request: Request, next: 
         _ => tracing::info!(status, latency_ms, "answered"),
     });
     response
-}
-
-/// Refuses a body that says it is too large, before a byte of it is read.
-pub(crate) async fn limit_body(request: Request, next: Next) -> Response {
-    let length = request.headers().get(CONTENT_LENGTH).and_then(|value| value.to_str().ok());
-    match length.and_then(|length| length.parse::<u64>().ok()) {
-        Some(length) if length > BODY_BYTES_MAX as u64 => Error::BodyTooLarge.into_response(),
-        _ => next.run(request).await,
-    }
 }
 
 /// The client's id of the request if it is a plain word, or a new one.

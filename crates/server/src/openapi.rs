@@ -5,48 +5,70 @@
 
 use std::collections::BTreeMap;
 
-use http::StatusCode;
+use http::{Method, StatusCode};
 use utoipa::openapi::extensions::{Extensions, ExtensionsBuilder};
 use utoipa::openapi::path::{Operation, Parameter, ParameterBuilder, ParameterIn};
 use utoipa::openapi::response::{Response, ResponseBuilder};
 use utoipa::openapi::schema::{KnownFormat, ObjectBuilder, SchemaFormat, Type};
-use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme};
+use utoipa::openapi::security::{
+    ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme,
+};
 use utoipa::openapi::{
     Components, Content, InfoBuilder, LicenseBuilder, OpenApi, OpenApiBuilder, PathItem, Ref,
     RefOr, Required, Schema,
 };
 use utoipa::{PartialSchema, ToSchema};
 
-use crate::wire;
+use crate::{cookies, wire};
 
-/// Errors: status, name of the response, and when it comes. Those marked `true` every operation
-/// can have.
-const ERRORS: [(&str, &str, &str, bool); 14] = [
-    ("400", "BadRequest", "The request is malformed; the message names the field", false),
-    ("401", "Unauthorized", "No valid credential", true),
-    ("403", "Forbidden", "The caller may not do this", false),
-    ("404", "NotFound", "Not there, or not to be seen by the caller", false),
-    ("409", "Conflict", "Taken, or in a state that does not allow this", false),
-    ("410", "Gone", "It was there and is gone for good", false),
-    ("413", "PayloadTooLarge", "The body is larger than 1 MiB", false),
-    ("415", "UnsupportedMediaType", "The body is not JSON", false),
-    ("416", "RangeNotSatisfiable", "The range lies outside of the object", false),
-    ("423", "Locked", "The connector is disabled", false),
-    ("429", "TooManyRequests", "Too many failed attempts to log in", true),
-    ("500", "InternalServerError", "The server failed; its log has the details", true),
-    ("502", "BadGateway", "The source refused or failed", false),
-    ("503", "ServiceUnavailable", "Busy or out of space; it may work later", true),
+/// Which operations can have an error, whether or not they say so themselves.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Of {
+    /// Those that say so.
+    Named,
+    /// All.
+    All,
+    /// Those that need a credential.
+    Signed,
+    /// Those of them that change something: a browser may be refused.
+    Change,
+    /// Those with a query or a JSON body.
+    Input,
+    /// Those with a JSON body.
+    Body,
+}
+
+/// Errors: status, name of the response, and when it comes.
+const ERRORS: [(&str, &str, &str, Of); 16] = [
+    ("400", "BadRequest", "The request is malformed; the message names the field", Of::Input),
+    ("401", "Unauthorized", "No valid credential", Of::Signed),
+    ("403", "Forbidden", "The caller may not do this", Of::Change),
+    ("404", "NotFound", "Not there, or not to be seen by the caller", Of::Named),
+    ("408", "RequestTimeout", "The body did not arrive in time", Of::Body),
+    ("409", "Conflict", "Taken, or in a state that does not allow this", Of::Named),
+    ("410", "Gone", "It was there and is gone for good", Of::Named),
+    ("412", "PreconditionFailed", "The object is not the one that the conditions name", Of::Named),
+    ("413", "PayloadTooLarge", "The body is larger than 1 MiB", Of::Body),
+    ("415", "UnsupportedMediaType", "The body is not JSON", Of::Body),
+    ("416", "RangeNotSatisfiable", "The range lies outside of the object", Of::Named),
+    ("423", "Locked", "The connector is disabled", Of::Named),
+    ("429", "TooManyRequests", "Too many attempts to log in", Of::Signed),
+    ("500", "InternalServerError", "The server failed; its log has the details", Of::All),
+    ("502", "BadGateway", "The source refused or failed", Of::Named),
+    ("503", "ServiceUnavailable", "Busy or out of space; it may work later", Of::All),
 ];
 
 /// Arguments in paths: name, what it is, whether it is a UUID.
-const ARGUMENTS: [(&str, &str, bool); 7] = [
+const ARGUMENTS: [(&str, &str, bool); 9] = [
     ("organization", "Name of the organization", false),
     ("repository", "Name of the repository", false),
-    ("user_id", "Id of the user", true),
+    ("user_id", "Id of the user, or their username", false),
     ("connector_id", "Id of the connector", true),
     ("job_id", "Id of the import job", true),
     ("commit_id", "Id of the commit, or the unambiguous start of one (8 digits or more)", false),
     ("key_id", "Id of the API key", false),
+    ("session_id", "Id of the session", true),
+    ("token", "As the server gave it in a link", false),
 ];
 
 /// Fields that go beyond the public API and that their types cannot mark themselves: the derive
@@ -65,9 +87,9 @@ const MARKED: [(&str, &str); 7] = [
 pub fn document() -> String {
     let mut document = crate::router::api().into_openapi();
     for (path, item) in &mut document.paths.paths {
-        for (operation, is_head) in operations(item) {
+        for (method, operation) in operations(item) {
+            add_errors(operation, &method);
             add_arguments(operation, path);
-            add_errors(operation, is_head);
         }
     }
     for (schema, field) in MARKED {
@@ -97,7 +119,14 @@ pub(crate) fn base() -> OpenApi {
         let scheme = SecurityScheme::Http(HttpBuilder::new().scheme(scheme).build());
         components.security_schemes.insert(name.to_owned(), scheme.into());
     }
-    let either = ["bearer", "basic"].map(|name| SecurityRequirement::new(name, [""; 0]));
+    let cookie = ApiKey::Cookie(ApiKeyValue::with_description(
+        cookies::SESSION,
+        "Of a browser that signed in, where there is no Authorization header. A request that \
+         changes something must show the value of the cookie tilde_csrf in the header X-CSRF-Token",
+    ));
+    components.security_schemes.insert("cookie".to_owned(), SecurityScheme::ApiKey(cookie).into());
+    let either = ["bearer", "basic", "cookie"];
+    let either = either.map(|name| SecurityRequirement::new(name, [""; 0]));
     OpenApiBuilder::new().info(info).components(Some(components)).security(Some(either)).build()
 }
 
@@ -127,11 +156,17 @@ fn error(description: &str) -> Response {
         .build()
 }
 
-/// The operations of a path, each with whether it is HEAD.
-fn operations(item: &mut PathItem) -> impl Iterator<Item = (&mut Operation, bool)> {
-    let others = [&mut item.get, &mut item.post, &mut item.put, &mut item.patch, &mut item.delete];
-    let others = others.into_iter().flatten().map(|operation| (operation, false));
-    others.chain(item.head.as_mut().map(|operation| (operation, true)))
+/// The operations of a path with their methods.
+fn operations(item: &mut PathItem) -> impl Iterator<Item = (Method, &mut Operation)> {
+    let operations = [
+        (Method::GET, &mut item.get),
+        (Method::HEAD, &mut item.head),
+        (Method::POST, &mut item.post),
+        (Method::PUT, &mut item.put),
+        (Method::PATCH, &mut item.patch),
+        (Method::DELETE, &mut item.delete),
+    ];
+    operations.into_iter().filter_map(|(method, item)| Some((method, item.as_mut()?)))
 }
 
 fn add_arguments(operation: &mut Operation, path: &str) {
@@ -157,19 +192,31 @@ fn argument(name: &str) -> Parameter {
         .build()
 }
 
-/// Adds the errors that every operation can have, and describes every response.
-fn add_errors(operation: &mut Operation, is_head: bool) {
-    let has_body = operation.request_body.is_some();
+/// Adds the errors that an operation can have without saying so, and describes every response.
+fn add_errors(operation: &mut Operation, method: &Method) {
+    let signed = operation.security.is_none();
+    let has_json = operation.request_body.as_ref().is_some_and(|body| match body {
+        RefOr::T(body) => body.content.contains_key("application/json"),
+        RefOr::Ref(_) => false,
+    });
+    let has_query = operation.parameters.as_ref().is_some_and(|parameters| !parameters.is_empty());
     let responses: &mut BTreeMap<_, _> = &mut operation.responses.responses;
-    for (status, name, description, always) in ERRORS {
-        let of_bodies = has_body && matches!(status, "413" | "415");
-        if !(always || of_bodies || responses.contains_key(status)) {
+    for (status, name, description, of) in ERRORS {
+        let has = match of {
+            Of::Named => false,
+            Of::All => true,
+            Of::Signed => signed,
+            Of::Change => signed && !method.is_safe(),
+            Of::Input => has_json || has_query,
+            Of::Body => has_json,
+        };
+        if !has && !responses.contains_key(status) {
             continue;
         }
         // The answer to HEAD has no body, also when it is an error.
-        let response = match is_head {
-            true => ResponseBuilder::new().description(description).build().into(),
-            false => RefOr::Ref(Ref::from_response_name(name)),
+        let response = match *method {
+            Method::HEAD => ResponseBuilder::new().description(description).build().into(),
+            _ => RefOr::Ref(Ref::from_response_name(name)),
         };
         responses.insert(status.to_owned(), response);
     }

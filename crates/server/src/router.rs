@@ -11,9 +11,10 @@ use utoipa_axum::routes;
 
 use crate::error::Error;
 use crate::routes::{
-    commits, connectors, health, imports, keys, objects, organizations, repositories,
+    account, audit, commits, connectors, devices, downloads, health, imports, keys, logins,
+    multipart, objects, organizations, repositories, sessions, staging, uploads,
 };
-use crate::{App, absent, middleware, openapi};
+use crate::{App, absent, bodies, device_page, middleware, openapi};
 
 /// Everything the main listener serves.
 pub fn router(app: App) -> Router {
@@ -22,13 +23,16 @@ pub fn router(app: App) -> Router {
     let document = get(move || async move { ([(CONTENT_TYPE, "application/json")], document) });
     api.route("/api/v1/openapi.json", document)
         .route("/", get(health::front))
+        .route("/device", get(async || device_page::page()))
+        .route("/assets/device.css", get(async || device_page::style()))
+        .route("/assets/device.js", get(async || device_page::script()))
         .route("/livez", get(health::live))
         .route("/readyz", get(health::ready))
         .fallback(async |uri: Uri| Error::NoRoute(absent::reason(uri.path())))
         .method_not_allowed_fallback(async |uri: Uri| {
             Error::MethodNotAllowed(absent::reason(uri.path()))
         })
-        .layer(from_fn(middleware::limit_body))
+        .layer(from_fn(bodies::limit))
         .layer(from_fn_with_state(app.clone(), middleware::observe))
         .with_state(app)
 }
@@ -36,7 +40,14 @@ pub fn router(app: App) -> Router {
 /// The API with its description.
 pub(crate) fn api() -> OpenApiRouter<App> {
     let routes = OpenApiRouter::default()
-        .routes(routes!(keys::me))
+        .routes(routes!(logins::sign_up))
+        .routes(routes!(logins::log_in))
+        .routes(routes!(logins::log_out))
+        .routes(routes!(account::get, account::update))
+        .routes(routes!(account::change_password))
+        .routes(routes!(devices::code))
+        .routes(routes!(devices::token))
+        .routes(routes!(devices::confirm))
         .routes(routes!(keys::create, keys::list))
         .routes(routes!(keys::revoke))
         .routes(routes!(organizations::create, organizations::list))
@@ -44,6 +55,7 @@ pub(crate) fn api() -> OpenApiRouter<App> {
         .routes(routes!(organizations::get, organizations::delete))
         .routes(routes!(organizations::members, organizations::add_member))
         .routes(routes!(organizations::remove_member))
+        .routes(routes!(audit::list))
         .routes(routes!(repositories::list_all))
         .routes(routes!(repositories::create, repositories::list))
         .routes(routes!(repositories::get, repositories::update, repositories::delete))
@@ -59,10 +71,22 @@ pub(crate) fn api() -> OpenApiRouter<App> {
         .routes(routes!(imports::changes))
         .routes(routes!(imports::cancel))
         .routes(routes!(imports::retry))
-        .routes(routes!(objects::get, objects::head))
+        .routes(routes!(sessions::create))
+        .routes(routes!(sessions::commit, sessions::roll_back))
+        .routes(routes!(sessions::changes))
+        .routes(routes!(objects::get, objects::head, uploads::put, staging::delete))
+        .routes(routes!(uploads::finalize))
+        .routes(routes!(uploads::receive))
+        .routes(routes!(multipart::begin, multipart::abort))
+        .routes(routes!(multipart::part))
+        .routes(routes!(multipart::complete))
+        .routes(routes!(staging::copy))
+        .routes(routes!(staging::delete_many))
+        .routes(routes!(downloads::get, downloads::head))
         .routes(routes!(objects::list))
         .routes(routes!(commits::log))
         .routes(routes!(commits::get))
+        .routes(routes!(commits::revert))
         .routes(routes!(commits::diff));
     OpenApiRouter::with_openapi(openapi::base()).nest("/api/v1", routes)
 }

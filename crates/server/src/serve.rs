@@ -1,6 +1,7 @@
 //! The listener: accepts connections, plain or TLS, up to a cap, and ends them in order.
 
 use std::convert::Infallible;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -26,6 +27,10 @@ use crate::framing::HEAD_BYTES_MAX;
 
 /// The pause after a failed accept, so that running out of descriptors does not spin.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// The address at the other end of the connection, in the extensions of every request.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Peer(pub(crate) IpAddr);
 
 /// What a listener allows.
 #[derive(Clone, Copy, Debug)]
@@ -69,10 +74,10 @@ pub async fn serve(
             accepted = accepted => accepted,
         };
         match accepted {
-            Ok((stream, _)) => {
+            Ok((stream, peer)) => {
                 let (router, tls, shutdown) = (router.clone(), tls.clone(), shutdown.clone());
                 connections.spawn(async move {
-                    connection(stream, router, tls, limits, shutdown).await;
+                    connection(stream, Peer(peer.ip()), router, tls, limits, shutdown).await;
                     drop(permit);
                 });
             }
@@ -92,30 +97,36 @@ pub async fn serve(
 
 async fn connection(
     stream: TcpStream,
+    peer: Peer,
     router: Router,
     tls: Option<TlsAcceptor>,
     limits: Limits,
     shutdown: CancellationToken,
 ) {
     let _best_effort = stream.set_nodelay(true);
-    let Some(tls) = tls else { return exchange(stream, router, limits, shutdown).await };
+    let Some(tls) = tls else { return exchange(stream, peer, router, limits, shutdown).await };
     let handshake = tls.accept(stream);
     match tokio::time::timeout(Duration::from_millis(limits.head_ms), handshake).await {
-        Ok(Ok(stream)) => exchange(stream, router, limits, shutdown).await,
+        Ok(Ok(stream)) => exchange(stream, peer, router, limits, shutdown).await,
         Ok(Err(error)) => tracing::debug!(%error, "a TLS handshake failed"),
         Err(_) => tracing::debug!("a TLS handshake took too long"),
     }
 }
 
 /// The requests of one connection.
-async fn exchange<T>(stream: T, router: Router, limits: Limits, shutdown: CancellationToken)
-where
+async fn exchange<T>(
+    stream: T,
+    peer: Peer,
+    router: Router,
+    limits: Limits,
+    shutdown: CancellationToken,
+) where
     T: AsyncRead + AsyncWrite + Unpin,
 {
     let (head, idle) =
         (Duration::from_millis(limits.head_ms), Duration::from_millis(limits.idle_ms));
     let io = TokioIo::new(Guarded::new(stream, head, idle));
-    let service = service_fn(move |request| answer(router.clone(), request));
+    let service = service_fn(move |request| answer(router.clone(), peer, request));
     let connection = http1::Builder::new()
         .header_read_timeout(None)
         .max_header_size(HEAD_BYTES_MAX)
@@ -136,10 +147,12 @@ where
 
 async fn answer(
     mut router: Router,
-    request: http::Request<Incoming>,
+    peer: Peer,
+    mut request: http::Request<Incoming>,
 ) -> Result<Response, Infallible> {
     let chunked = request.headers().contains_key(TRANSFER_ENCODING);
     let head = request.method() == Method::HEAD;
+    request.extensions_mut().insert(peer);
     let mut response = router.call(request).await?;
     let status = response.status();
     if status == StatusCode::NOT_MODIFIED

@@ -1,8 +1,8 @@
 //! Watching an import: its state as server-sent events, until it ends.
 //!
 //! Each look at the job checks anew that the watcher may see it, so a stream outlives neither a
-//! membership nor an API key. Streams are bounded in number and in time, and end when the server
-//! stops.
+//! membership nor an API key nor a login. Streams are bounded in number and in time, and end when
+//! the server stops.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -78,10 +78,10 @@ impl Watch {
     }
 
     async fn look(&self) -> Result<model::Import> {
-        // A token may have been revoked, and is looked up at little cost; a password does not
-        // change in this version, and is expensive to verify.
-        if let Credential::Token(_) = self.credential {
-            self.engine.authenticate(&self.credential).await?;
+        // A key or a login may have been revoked, and is looked up at little cost. A password is
+        // expensive to verify: who changes it cuts off what was begun with it only as it ends.
+        if !matches!(self.credential, Credential::Basic { .. }) {
+            self.engine.authenticate(&self.credential, None).await?;
         }
         let Self { principal, organization, repository, job, .. } = self;
         Ok(self.engine.import(principal, organization, repository, *job).await?)

@@ -6,7 +6,8 @@
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
-use std::str::FromStr;
+
+use model::Cidr;
 
 /// The rules.
 #[derive(Clone, Debug)]
@@ -27,18 +28,6 @@ pub enum Private {
     /// Those in one of these ranges.
     Cidrs(Vec<Cidr>),
 }
-
-/// A range of addresses, e.g. `10.0.0.0/8` or `fd00::/8`.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Cidr {
-    address: IpAddr,
-    bits: u8,
-}
-
-/// A text that is not a range of addresses.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
-#[error("not a range of addresses like 10.0.0.0/8")]
-pub struct CidrError;
 
 /// An address that may not be connected to.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -169,51 +158,6 @@ fn find(table: &[(&str, &'static str)], address: IpAddr) -> Option<&'static str>
         .iter()
         .find(|(range, _)| range.parse().is_ok_and(|range: Cidr| range.contains(address)))
         .map(|(_, what)| *what)
-}
-
-impl Cidr {
-    /// Whether the address is in the range. An IPv4-mapped address is the IPv4 one.
-    pub fn contains(&self, address: IpAddr) -> bool {
-        match (self.address, address.to_canonical()) {
-            (IpAddr::V4(range), IpAddr::V4(address)) => {
-                let shift = 32 - u32::from(self.bits);
-                (range.to_bits() ^ address.to_bits()).checked_shr(shift).unwrap_or(0) == 0
-            }
-            (IpAddr::V6(range), IpAddr::V6(address)) => {
-                let shift = 128 - u32::from(self.bits);
-                (range.to_bits() ^ address.to_bits()).checked_shr(shift).unwrap_or(0) == 0
-            }
-            _ => false,
-        }
-    }
-}
-
-impl FromStr for Cidr {
-    type Err = CidrError;
-
-    /// `address/bits`, or a lone address for a range of one.
-    fn from_str(text: &str) -> Result<Self, CidrError> {
-        let (address, bits) = match text.split_once('/') {
-            Some((address, bits)) => (address, Some(bits)),
-            None => (text, None),
-        };
-        let address: IpAddr = address.parse().map_err(|_| CidrError)?;
-        let all = if address.is_ipv4() { 32 } else { 128 };
-        let bits = match bits {
-            None => all,
-            Some(bits) if bits.bytes().all(|byte| byte.is_ascii_digit()) => {
-                bits.parse().map_err(|_| CidrError)?
-            }
-            Some(_) => return Err(CidrError),
-        };
-        if bits > all { Err(CidrError) } else { Ok(Self { address, bits }) }
-    }
-}
-
-impl fmt::Display for Cidr {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{}", self.address, self.bits)
-    }
 }
 
 impl Refused {

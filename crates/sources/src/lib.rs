@@ -31,7 +31,7 @@ use model::{Clock, ConnectorKind, Entropy};
 use serde_json::Value;
 
 pub use body::Body;
-pub use egress::{Cidr, CidrError, Egress, Private, Refused};
+pub use egress::{Egress, Private, Refused};
 pub use endpoint::{Endpoint, EndpointError};
 pub use error::{Code, Error, Operation, Result, Wait};
 pub use gcs::{GcsConfig, TokenEndpoint};

@@ -32,6 +32,16 @@ pub(crate) struct NewUser {
     password_stdin: bool,
 }
 
+/// What `tilde admin user password` takes.
+#[derive(Args)]
+pub(crate) struct NewPassword {
+    /// Whose password it is
+    name: String,
+    /// Read the password from standard input; there is no other way to give it
+    #[arg(long)]
+    password_stdin: bool,
+}
+
 /// What `tilde admin key create` takes.
 #[derive(Args)]
 pub(crate) struct NewKey {
@@ -54,6 +64,17 @@ pub(crate) async fn add_user(config: &Config, new: NewUser) -> Result<()> {
     let folder = quoted(config.data_dir());
     let user = user.username;
     eprintln!("make an API key: tilde admin key create --data-dir {folder} --user {user}");
+    Ok(())
+}
+
+/// `tilde admin user password`
+pub(crate) async fn set_password(config: &Config, new: NewPassword) -> Result<()> {
+    if !new.password_stdin {
+        bail!("give the new password on standard input, and say so with --password-stdin");
+    }
+    let password = read_password()?;
+    open(config).await?.set_password(&new.name, password).await?;
+    println!("set the password of user {}; whoever was signed in is signed out", new.name);
     Ok(())
 }
 

@@ -103,6 +103,9 @@ fn describe(damage: &Damage) -> String {
     if let Some(commit) = &damage.commit {
         text += &format!("commit {commit}, ");
     }
+    if let Some(session) = &damage.session {
+        text += &format!("session {session}, ");
+    }
     if let Some(path) = &damage.path {
         text += &format!("path {path:?}, ");
     }

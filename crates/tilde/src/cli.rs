@@ -93,6 +93,13 @@ enum UserCommand {
         #[command(flatten)]
         user: admin::NewUser,
     },
+    /// Set the password of a user, and end all their logins
+    Password {
+        #[command(flatten)]
+        place: Place,
+        #[command(flatten)]
+        password: admin::NewPassword,
+    },
 }
 
 #[derive(Subcommand)]
@@ -189,6 +196,10 @@ fn run_admin(command: AdminCommand) -> Result<()> {
         AdminCommand::User(UserCommand::Add { place, user }) => {
             let config = place.load(None)?;
             block_on(admin::add_user(&config, user))
+        }
+        AdminCommand::User(UserCommand::Password { place, password }) => {
+            let config = place.load(None)?;
+            block_on(admin::set_password(&config, password))
         }
         AdminCommand::Key(KeyCommand::Create { place, key }) => {
             let config = place.load(None)?;

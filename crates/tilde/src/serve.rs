@@ -15,6 +15,7 @@ use model::Secret;
 use server::{App, Limits, Watches};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
+use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::{BOOTSTRAP_API_KEY, BOOTSTRAP_PASSWORD, Config};
@@ -27,6 +28,8 @@ use crate::tls;
 
 /// How long running imports and requests in flight get when the server stops.
 const STOP_TIMEOUT: Duration = Duration::from_secs(20);
+/// How often it is looked for what ends by itself.
+const HOUSEKEEPING: Duration = Duration::from_secs(60);
 /// Exit code after a second signal: as a shell reports a program ended by Ctrl-C.
 const IMPATIENT: i32 = 130;
 
@@ -40,7 +43,8 @@ pub(crate) struct Server {
     pub(crate) first_key: Option<FirstKey>,
     worker: Worker,
     collector: CollectWorker,
-    listeners: JoinSet<()>,
+    /// The listeners, and what goes on beside them.
+    tasks: JoinSet<()>,
     shutdown: CancellationToken,
     // The last to go: when the directory is free, nothing uses it any more.
     _lock: Lock,
@@ -94,36 +98,38 @@ pub(crate) async fn start(config: &Config) -> Result<Server> {
 
     let url = format!("{scheme}://{}", reachable(own[0]));
     let shutdown = CancellationToken::new();
-    let mut listeners = JoinSet::new();
+    let mut tasks = JoinSet::new();
+    tasks.spawn(keep_house(engine.clone(), shutdown.clone()));
     if let Some(listener) = metrics_listener {
         let router = server::metrics_router(metrics::start(shutdown.clone())?);
         let limits = Limits::default();
-        listeners.spawn(server::serve(listener, router, None, limits, shutdown.clone()));
+        tasks.spawn(server::serve(listener, router, None, limits, shutdown.clone()));
     }
     let app = App {
         engine: engine.clone(),
         public_url: config.public_url.as_deref().unwrap_or(&url).into(),
         watches: Watches::new(shutdown.clone()),
+        trusted_proxies: config.trusted_proxies.as_slice().into(),
         entropy: Arc::new(SystemEntropy),
         version: env!("CARGO_PKG_VERSION"),
     };
     let router = server::router(app);
-    listeners.spawn(server::serve(listener, router, tls, Limits::default(), shutdown.clone()));
+    tasks.spawn(server::serve(listener, router, tls, Limits::default(), shutdown.clone()));
     warn_if_exposed(config);
     warn_of_missing_keys(&engine).await?;
     tracing::info!(%url, address = %own[0], data_dir = %data.root().display(), removed, "started");
-    Ok(Server { url, engine, first_key, worker, collector, listeners, shutdown, _lock: lock })
+    Ok(Server { url, engine, first_key, worker, collector, tasks, shutdown, _lock: lock })
 }
 
 impl Server {
     /// Accepts no more, checkpoints what runs and gives it back, lets requests in flight end, and
     /// closes.
     pub(crate) async fn stop(self) {
-        let Self { worker, collector, mut listeners, shutdown, engine, _lock, .. } = self;
+        let Self { worker, collector, mut tasks, shutdown, engine, _lock, .. } = self;
         shutdown.cancel();
         let orderly = async {
             tokio::join!(worker.stop(), collector.stop());
-            while listeners.join_next().await.is_some() {}
+            while tasks.join_next().await.is_some() {}
         };
         if tokio::time::timeout(STOP_TIMEOUT, orderly).await.is_err() {
             tracing::warn!("not everything ended in time; the next start goes on from checkpoints");
@@ -146,6 +152,26 @@ impl FirstKey {
 /// alive.
 async fn void_leases(catalog: &Sqlite) -> Result<()> {
     catalog.void_leases().await.context("cannot take over the jobs of the last run")
+}
+
+/// Removes what has ended by itself, once a minute until `shutdown`.
+async fn keep_house(engine: Engine, shutdown: CancellationToken) {
+    let mut minute = tokio::time::interval(HOUSEKEEPING);
+    minute.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            () = shutdown.cancelled() => return,
+            _ = minute.tick() => {}
+        }
+        match engine.keep_house().await {
+            Ok(0) => {}
+            Ok(removed) => tracing::debug!(removed, "removed what had ended"),
+            Err(error) => {
+                let error = &error as &dyn std::error::Error;
+                tracing::error!(error, "cannot remove what has ended");
+            }
+        }
+    }
 }
 
 /// Keys and data would cross the network unencrypted.

@@ -131,7 +131,7 @@ pub(crate) fn hash_entries(entries: &[(model::ObjectPath, Entry)]) -> Result<Has
 }
 
 /// Whether two entries of one path hash alike: equal in everything but where their bytes lie.
-pub(crate) fn same(left: &Entry, right: &Entry) -> bool {
+pub fn same(left: &Entry, right: &Entry) -> bool {
     left.size == right.size
         && left.hash == right.hash
         && left.content_type == right.content_type

@@ -45,7 +45,7 @@ impl Listed {
 
 impl ListQuery {
     /// The name of the group `key` falls into, if it does. `key` starts with the prefix.
-    fn group<'a>(&self, key: &'a [u8]) -> Option<&'a [u8]> {
+    pub fn group<'a>(&self, key: &'a [u8]) -> Option<&'a [u8]> {
         let delimiter = self.delimiter.as_ref()?.as_bytes();
         let rest = key.get(self.prefix.len()..)?;
         let first = *delimiter.first()?;
@@ -55,21 +55,21 @@ impl ListQuery {
     }
 
     /// Where the listing begins.
-    fn start(&self) -> Bound<Vec<u8>> {
+    pub fn start(&self) -> Bound<Vec<u8>> {
         match &self.after {
             Some(after) if after.starts_with(&self.prefix) => match self.group(after.as_bytes()) {
-                Some(group) => past(group),
+                Some(group) => Self::past(group),
                 None => Bound::Excluded(after.clone().into_bytes()),
             },
             Some(after) if after > &self.prefix => Bound::Excluded(after.clone().into_bytes()),
             _ => Bound::Included(self.prefix.clone().into_bytes()),
         }
     }
-}
 
-/// The bound after everything that starts with `group`.
-fn past(group: &[u8]) -> Bound<Vec<u8>> {
-    Bound::Included(successor(group).expect("a group is UTF-8 and has no byte 0xFF"))
+    /// Where the listing goes on behind everything that starts with the name of a group.
+    pub fn past(group: &[u8]) -> Bound<Vec<u8>> {
+        Bound::Included(successor(group).expect("a group is UTF-8 and has no byte 0xFF"))
+    }
 }
 
 impl Tree {
@@ -90,7 +90,7 @@ impl Tree {
                 return Ok(Page { rows, next });
             }
             if let Some(group) = query.group(key) {
-                to = past(group);
+                to = ListQuery::past(group);
                 rows.push(Listed::Prefix(String::from_utf8_lossy(group).into_owned()));
             } else if let Some((path, entry)) = cursor.pair()? {
                 rows.push(Listed::Entry(path, entry));

@@ -1,37 +1,47 @@
 //! Users and API keys.
 
-use model::{ApiKey, ApiKeyId, NewApiKey, Timestamp, User, UserId};
+use model::{ApiKey, ApiKeyId, Deed, NewApiKey, Timestamp, User, UserId};
 use rusqlite::{Connection, Row, params};
 
 use super::columns::{time, time_if_any, uuid};
 use super::query::{all, change, exists, one};
+use super::{audit, logins};
 use crate::{NewUser, Result};
 
 /// The step in which the last use of a key is recorded.
 const USE_STEP_US: i64 = 60_000_000;
 
-pub(super) fn bootstrap(db: &Connection, admin: &NewUser, key: &NewApiKey) -> Result<bool> {
+pub(super) fn bootstrap(
+    db: &Connection,
+    admin: &NewUser,
+    key: &NewApiKey,
+    deed: &Deed,
+) -> Result<bool> {
     if exists(db, "SELECT 1 FROM users", [])? {
         return Ok(false);
     }
-    create_user(db, admin)?;
-    create_api_key(db, key)?;
+    insert_user(db, admin)?;
+    insert_api_key(db, key)?;
+    audit::record(db, deed)?;
     Ok(true)
 }
 
-pub(super) fn create_user(
-    db: &Connection,
-    NewUser { user, password_hash }: &NewUser,
-) -> Result<()> {
+pub(super) fn create_user(db: &Connection, new: &NewUser, deed: &Deed) -> Result<()> {
+    insert_user(db, new)?;
+    audit::record(db, deed)
+}
+
+fn insert_user(db: &Connection, NewUser { user, password_hash }: &NewUser) -> Result<()> {
     change(
         db,
-        "INSERT INTO users (id, username, email, full_name, password_hash, created_at)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+        "INSERT INTO users (id, username, email, full_name, bio, password_hash, created_at)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
         params![
             user.id.0.as_bytes(),
             user.username,
             user.email,
             user.full_name,
+            user.bio,
             password_hash,
             user.created_at.0
         ],
@@ -55,7 +65,37 @@ pub(super) fn user(db: &Connection, id: UserId) -> Result<Option<User>> {
     one(db, "SELECT * FROM users WHERE id = ?1", [id.0.as_bytes()], decode_user)
 }
 
-pub(super) fn create_api_key(db: &Connection, new: &NewApiKey) -> Result<()> {
+pub(super) fn update_user(db: &Connection, user: &User, deed: &Deed) -> Result<bool> {
+    let changed = change(
+        db,
+        "UPDATE users SET full_name = ?2, bio = ?3 WHERE id = ?1",
+        params![user.id.0.as_bytes(), user.full_name, user.bio],
+    )?;
+    audit::record_if(db, changed > 0, deed)
+}
+
+pub(super) fn set_password(
+    db: &Connection,
+    user: UserId,
+    password_hash: &str,
+    keep: Option<[u8; 32]>,
+    deed: &Deed,
+) -> Result<bool> {
+    let sql = "UPDATE users SET password_hash = ?2 WHERE id = ?1";
+    if change(db, sql, params![user.0.as_bytes(), password_hash])? == 0 {
+        return Ok(false);
+    }
+    logins::end_others(db, user, keep)?;
+    audit::record(db, deed)?;
+    Ok(true)
+}
+
+pub(super) fn create_api_key(db: &Connection, new: &NewApiKey, deed: &Deed) -> Result<()> {
+    insert_api_key(db, new)?;
+    audit::record(db, deed)
+}
+
+pub(super) fn insert_api_key(db: &Connection, new: &NewApiKey) -> Result<()> {
     let key = &new.key;
     change(
         db,
@@ -91,14 +131,14 @@ pub(super) fn revoke_api_key(
     db: &Connection,
     user: UserId,
     key: ApiKeyId,
-    now: Timestamp,
+    deed: &Deed,
 ) -> Result<bool> {
     let changed = change(
         db,
         "UPDATE api_keys SET revoked_at = ?3 WHERE id = ?2 AND user = ?1 AND revoked_at IS NULL",
-        params![user.0.as_bytes(), key.0.as_bytes(), now.0],
+        params![user.0.as_bytes(), key.0.as_bytes(), deed.at.0],
     )?;
-    Ok(changed > 0)
+    audit::record_if(db, changed > 0, deed)
 }
 
 /// The user of a live key, and whether this use is to be recorded.
@@ -137,6 +177,7 @@ pub(super) fn decode_user(row: &Row<'_>) -> rusqlite::Result<User> {
         username: row.get("username")?,
         email: row.get("email")?,
         full_name: row.get("full_name")?,
+        bio: row.get("bio")?,
         created_at: time(row, "created_at")?,
         has_password: row.get::<_, Option<String>>("password_hash")?.is_some(),
     })

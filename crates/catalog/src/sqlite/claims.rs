@@ -6,7 +6,7 @@
 //! ('pending', 'running')` and `status = 'running'` let a query use the indices of such jobs.
 
 use model::{
-    CommitId, Import, ImportProgress, JobId, JobStatus, OrganizationId, Phase, RepositoryId,
+    CommitId, Deed, Import, ImportProgress, JobId, JobStatus, OrganizationId, Phase, RepositoryId,
     Timestamp, WriterId,
 };
 use rusqlite::{Connection, named_params, params};
@@ -14,7 +14,7 @@ use rusqlite::{Connection, named_params, params};
 use super::columns::{commit_if_any, count, of_count, uuid};
 use super::documents::{self, of_preview, of_progress};
 use super::query::{change, exists, one};
-use super::{commits, imports, progress, segments, shards};
+use super::{audit, commits, imports, progress, segments, shards};
 use crate::{Checkpoint, Claim, ClaimKey, Error, Finish, Finished, Result, Standing};
 
 /// Why a job may not go on, by the state of everything it depends on.
@@ -287,7 +287,7 @@ pub(super) fn finish(
     db: &Connection,
     claim: ClaimKey,
     finish: &Finish,
-    now: Timestamp,
+    deed: &Deed,
 ) -> Result<Finished> {
     let Some(state) = State::of(db, claim.job)? else {
         return Ok(Finished::Stopped(Standing::Fenced));
@@ -309,10 +309,11 @@ pub(super) fn finish(
         if commit.repository != repository || commit.parent != head {
             return Err(Error::Conflict { what: "another history" });
         }
-        commits::insert(db, commit, claim.job)?;
+        commits::insert(db, commit, Some(claim.job))?;
         commits::move_head(db, commit)?;
+        audit::record(db, deed)?;
     }
-    complete(db, claim.job, finish, now)?;
+    complete(db, claim.job, finish, deed.at)?;
     Ok(Finished::Completed)
 }
 

@@ -76,8 +76,8 @@ pub(super) fn log(
     Ok(commits)
 }
 
-/// Stores the commit that `job` made.
-pub(super) fn insert(db: &Connection, commit: &Commit, job: JobId) -> Result<()> {
+/// Stores a commit, and the job that made it.
+pub(super) fn insert(db: &Connection, commit: &Commit, job: Option<JobId>) -> Result<()> {
     change(
         db,
         "INSERT INTO commits (repository, id, parent, root_page, root_level, root_hash,
@@ -99,7 +99,7 @@ pub(super) fn insert(db: &Connection, commit: &Commit, job: JobId) -> Result<()>
             ":committer_name": commit.committer_name,
             ":created_at": commit.created_at.0,
             ":metadata": of_json(&commit.metadata),
-            ":job": job.0.as_bytes(),
+            ":job": job.map(|id| *id.0.as_bytes()),
         },
     )
     .map_err(|error| error.or_conflict("a commit of this import or at this place"))?;

@@ -1,14 +1,14 @@
 //! Connectors, their sealed configs and where they are attached.
 
-use model::{Connector, ConnectorId, OrganizationId, RepositoryId, Timestamp, UserId};
+use model::{Connector, ConnectorId, Deed, OrganizationId, RepositoryId, Timestamp, UserId};
 use rusqlite::{Connection, Row, params};
 
 use super::columns::{name, time, time_if_any, uuid};
-use super::organizations;
 use super::query::{all, change, exists, one};
+use super::{audit, organizations};
 use crate::{ConnectorChange, Error, Result};
 
-pub(super) fn create(db: &Connection, new: &Connector, sealed: &str) -> Result<()> {
+pub(super) fn create(db: &Connection, new: &Connector, sealed: &str, deed: &Deed) -> Result<()> {
     organizations::require(db, new.organization)?;
     change(
         db,
@@ -27,7 +27,8 @@ pub(super) fn create(db: &Connection, new: &Connector, sealed: &str) -> Result<(
         ],
     )
     .map_err(|error| error.or_conflict("a connector with this name"))?;
-    insert_config(db, new.id, sealed)
+    insert_config(db, new.id, sealed)?;
+    audit::record(db, deed)
 }
 
 fn insert_config(db: &Connection, id: ConnectorId, sealed: &str) -> Result<()> {
@@ -75,6 +76,7 @@ pub(super) fn update(
     organization: OrganizationId,
     id: ConnectorId,
     wanted: &ConnectorChange,
+    deed: &Deed,
 ) -> Result<Option<Connector>> {
     let changed = change(
         db,
@@ -91,10 +93,21 @@ pub(super) fn update(
         delete_config(db, id)?;
         insert_config(db, id, sealed)?;
     }
+    audit::record_if(db, *wanted != ConnectorChange::default(), deed)?;
     connector(db, organization, id)
 }
 
 pub(super) fn delete(
+    db: &Connection,
+    organization: OrganizationId,
+    id: ConnectorId,
+    deed: &Deed,
+) -> Result<bool> {
+    let deleted = wipe(db, organization, id, deed.at)?;
+    audit::record_if(db, deleted, deed)
+}
+
+fn wipe(
     db: &Connection,
     organization: OrganizationId,
     id: ConnectorId,
@@ -120,7 +133,7 @@ pub(super) fn delete_all(
     now: Timestamp,
 ) -> Result<()> {
     for connector in of_organization(db, organization)? {
-        delete(db, organization, connector.id, now)?;
+        wipe(db, organization, connector.id, now)?;
     }
     Ok(())
 }
@@ -129,7 +142,7 @@ pub(super) fn attach(
     db: &Connection,
     repository: RepositoryId,
     connector: ConnectorId,
-    now: Timestamp,
+    deed: &Deed,
 ) -> Result<()> {
     let pair = [repository.0.as_bytes(), connector.0.as_bytes()];
     let are_a_pair = exists(
@@ -145,10 +158,10 @@ pub(super) fn attach(
     change(
         db,
         "INSERT INTO attachments (repository, connector, attached_at) VALUES (?1, ?2, ?3)",
-        params![pair[0], pair[1], now.0],
+        params![pair[0], pair[1], deed.at.0],
     )
     .map_err(|error| error.or_conflict("this attachment"))?;
-    Ok(())
+    audit::record(db, deed)
 }
 
 pub(super) fn attached(db: &Connection, repository: RepositoryId) -> Result<Vec<Connector>> {
@@ -166,13 +179,14 @@ pub(super) fn detach(
     db: &Connection,
     repository: RepositoryId,
     connector: ConnectorId,
+    deed: &Deed,
 ) -> Result<bool> {
     let changed = change(
         db,
         "DELETE FROM attachments WHERE repository = ?1 AND connector = ?2",
         [repository.0.as_bytes(), connector.0.as_bytes()],
     )?;
-    Ok(changed > 0)
+    audit::record_if(db, changed > 0, deed)
 }
 
 fn decode(row: &Row<'_>) -> rusqlite::Result<Connector> {

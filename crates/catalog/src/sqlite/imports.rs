@@ -1,8 +1,9 @@
 //! Import jobs as their users see them: start, list, look at, cancel, try again.
 
 use model::{
-    CommitId, ConnectorId, Import, ImportProgress, ImportSource, ImportSpec, JobId, JobStatus,
-    Page, PageRequest, Repository, RepositoryId, SourceRepository, Timestamp, UserId, limits,
+    CommitId, ConnectorId, Deed, Import, ImportProgress, ImportSource, ImportSpec, JobId,
+    JobStatus, Page, PageRequest, Repository, RepositoryId, SourceRepository, Timestamp, UserId,
+    limits,
 };
 use rusqlite::{Connection, Row, named_params, params};
 
@@ -10,7 +11,7 @@ use super::columns::{commit_if_any, count, name, of_count, time, uuid, uuid_if_a
 use super::documents::{of_options, of_progress};
 use super::pages::cut;
 use super::query::{all, change, one};
-use super::{documents, progress, repositories, shards};
+use super::{audit, documents, progress, repositories, shards};
 use crate::{Error, Result};
 
 /// Jobs of the repository's organization that have not ended.
@@ -29,6 +30,7 @@ pub(super) fn create(
     db: &Connection,
     import: &Import,
     idempotency: Option<(&str, Timestamp)>,
+    deed: &Deed,
 ) -> Result<JobId> {
     let spec = &import.spec;
     let repository = repositories::by_id(db, spec.repository)?
@@ -48,6 +50,7 @@ pub(super) fn create(
         prior: prior(db, spec)?,
     };
     insert(db, import, &start, idempotency.map(|(key, _)| key))?;
+    audit::record(db, deed)?;
     Ok(import.id)
 }
 
@@ -198,9 +201,9 @@ pub(super) fn cancel(
     db: &Connection,
     repository: RepositoryId,
     id: JobId,
-    now: Timestamp,
+    deed: &Deed,
 ) -> Result<Option<Import>> {
-    change(
+    let changed = change(
         db,
         "UPDATE jobs SET cancel_requested = 1, updated_at = ?3,
             status = CASE status WHEN 'pending' THEN 'canceled' ELSE status END,
@@ -208,9 +211,11 @@ pub(super) fn cancel(
                 WHEN 'pending' THEN json_set(progress, '$.phase', 'ended')
                 ELSE progress
             END
-         WHERE repository = ?1 AND id = ?2 AND status IN ('pending', 'running')",
-        params![repository.0.as_bytes(), id.0.as_bytes(), now.0],
+         WHERE repository = ?1 AND id = ?2 AND status IN ('pending', 'running')
+            AND NOT cancel_requested",
+        params![repository.0.as_bytes(), id.0.as_bytes(), deed.at.0],
     )?;
+    audit::record_if(db, changed > 0, deed)?;
     import(db, repository, id)
 }
 
@@ -218,7 +223,7 @@ pub(super) fn retry(
     db: &Connection,
     repository: RepositoryId,
     id: JobId,
-    now: Timestamp,
+    deed: &Deed,
 ) -> Result<Option<Import>> {
     let Some(ended) = import(db, repository, id)? else { return Ok(None) };
     if !matches!(ended.status, JobStatus::Failed | JobStatus::Canceled) {
@@ -245,9 +250,10 @@ pub(super) fn retry(
             ":base": base.map(|id| id.0),
             ":source_commit": source_commit.map(|id| id.0),
             ":progress": of_progress(&progress),
-            ":now": now.0,
+            ":now": deed.at.0,
         },
     )?;
+    audit::record(db, deed)?;
     import(db, repository, id)
 }
 

@@ -16,6 +16,7 @@ use crate::{Error, Result};
 const STEPS: &[&str] = &[
     include_str!("../../migrations/sqlite/0001_initial.sql"),
     include_str!("../../migrations/sqlite/0002_imports_and_collection.sql"),
+    include_str!("../../migrations/sqlite/0003_sessions_and_logins.sql"),
 ];
 const VERSION: u32 = STEPS.len() as u32;
 

@@ -3,18 +3,24 @@
 //!
 //! What a call answers is durable: an operation is acknowledged after the COMMIT that holds it,
 //! with `synchronous=FULL`. Each operation is one hop to a thread and one transaction there (a
-//! savepoint of the writer's batch). What is deleted is overwritten (`secure_delete`), and after
-//! the deletion of a sealed config the log is emptied as well.
+//! savepoint of the writer's batch); those that read one row by its key run where they are called.
+//! What is deleted is overwritten (`secure_delete`), and after the deletion of a sealed config the
+//! log is emptied as well.
 
 mod accounts;
+mod audit;
 mod claims;
 mod collections;
 mod columns;
 mod commits;
 mod connectors;
+mod devices;
 mod documents;
+mod ended;
 mod holds;
 mod imports;
+mod landing;
+mod logins;
 mod migrations;
 mod operation;
 mod operations;
@@ -26,10 +32,13 @@ mod query;
 mod readers;
 mod repositories;
 mod segments;
+mod sessions;
 mod settings;
 mod shards;
 mod snapshot;
+mod staged;
 mod trash;
+mod uploads;
 mod uses;
 mod writer;
 
@@ -47,6 +56,8 @@ use writer::Writer;
 
 /// Threads that read.
 const READERS: usize = 4;
+/// Reads of one row that can run at a time where they are called.
+const POINT_READERS: usize = 4;
 
 /// The catalog on SQLite. Dropping it finishes what is queued and closes the database.
 pub struct Sqlite {
@@ -88,9 +99,9 @@ impl Sqlite {
     }
 
     fn start_readers(path: &Path) -> Result<Readers> {
-        let connections: Result<Vec<_>> =
-            (0..READERS).map(|_| settings::open_read_only(path)).collect();
-        Readers::start(connections?)
+        let open = |count| (0..count).map(|_| settings::open_read_only(path)).collect();
+        let threads: Result<Vec<_>> = open(READERS);
+        Readers::start(threads?, open(POINT_READERS)?)
     }
 
     /// Runs `work` in a transaction of its own on a reader thread.
@@ -100,6 +111,16 @@ impl Sqlite {
         F: FnOnce(&Connection) -> Result<T> + Send + 'static,
     {
         self.readers.run(work).await
+    }
+
+    /// Runs `work`, one statement that finds its row by an index, here if it can: see
+    /// [`Readers::point`].
+    async fn read_here<T, F>(&self, work: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: Fn(&Connection) -> Result<T> + Send + 'static,
+    {
+        self.readers.point(work).await
     }
 
     /// Runs `work` on the writer thread; undone if it fails, durable when this answers `Ok`.

@@ -1,23 +1,29 @@
 //! Organizations and their members.
 
-use model::{Member, Organization, OrganizationId, Role, Timestamp, UserId};
+use model::{Deed, Member, Organization, OrganizationId, Role, Timestamp, UserId};
 use rusqlite::types::Type;
 use rusqlite::{Connection, Row, params};
 
 use super::accounts::decode_user;
 use super::columns::{time, uuid};
 use super::query::{all, change, exists, one};
-use super::{connectors, repositories};
+use super::{audit, connectors, repositories};
 use crate::{Error, Result};
 
-pub(super) fn create(db: &Connection, new: &Organization, owner: UserId) -> Result<()> {
+pub(super) fn create(
+    db: &Connection,
+    new: &Organization,
+    owner: UserId,
+    deed: &Deed,
+) -> Result<()> {
     change(
         db,
         "INSERT INTO organizations (id, name, display_name, created_at) VALUES (?1, ?2, ?3, ?4)",
         params![new.id.0.as_bytes(), new.name, new.display_name, new.created_at.0],
     )
     .map_err(|error| error.or_conflict("an organization with this name"))?;
-    insert_member(db, new.id, owner, Role::Owner, new.created_at)
+    insert_member(db, new.id, owner, Role::Owner, new.created_at)?;
+    audit::record(db, deed)
 }
 
 pub(super) fn organization(
@@ -59,17 +65,17 @@ pub(super) fn require(db: &Connection, id: OrganizationId) -> Result<()> {
     }
 }
 
-pub(super) fn delete(db: &Connection, id: OrganizationId, now: Timestamp) -> Result<bool> {
+pub(super) fn delete(db: &Connection, id: OrganizationId, deed: &Deed) -> Result<bool> {
     let changed = change(
         db,
         "UPDATE organizations SET deleted_at = ?2 WHERE id = ?1 AND deleted_at IS NULL",
-        params![id.0.as_bytes(), now.0],
+        params![id.0.as_bytes(), deed.at.0],
     )?;
     if changed > 0 {
-        connectors::delete_all(db, id, now)?;
-        repositories::delete_all(db, id, now)?;
+        connectors::delete_all(db, id, deed.at)?;
+        repositories::delete_all(db, id, deed.at)?;
     }
-    Ok(changed > 0)
+    audit::record_if(db, changed > 0, deed)
 }
 
 pub(super) fn members(db: &Connection, organization: OrganizationId) -> Result<Vec<Member>> {
@@ -93,10 +99,11 @@ pub(super) fn add_member(
     organization: OrganizationId,
     user: UserId,
     role: Role,
-    now: Timestamp,
+    deed: &Deed,
 ) -> Result<()> {
     require(db, organization)?;
-    insert_member(db, organization, user, role, now)
+    insert_member(db, organization, user, role, deed.at)?;
+    audit::record(db, deed)
 }
 
 fn insert_member(
@@ -109,7 +116,7 @@ fn insert_member(
     change(
         db,
         "INSERT INTO members (organization, user, role, joined_at) VALUES (?1, ?2, ?3, ?4)",
-        params![organization.0.as_bytes(), user.0.as_bytes(), role_name(role), now.0],
+        params![organization.0.as_bytes(), user.0.as_bytes(), role.as_str(), now.0],
     )
     .map_err(|error| error.or_conflict("this member"))?;
     Ok(())
@@ -119,6 +126,7 @@ pub(super) fn remove_member(
     db: &Connection,
     organization: OrganizationId,
     user: UserId,
+    deed: &Deed,
 ) -> Result<bool> {
     let changed = change(
         db,
@@ -129,7 +137,7 @@ pub(super) fn remove_member(
     if changed > 0 && !exists(db, sql, [organization.0.as_bytes()])? {
         return Err(Error::Conflict { what: "only one owner" });
     }
-    Ok(changed > 0)
+    audit::record_if(db, changed > 0, deed)
 }
 
 fn decode(row: &Row<'_>) -> rusqlite::Result<Organization> {
@@ -141,16 +149,9 @@ fn decode(row: &Row<'_>) -> rusqlite::Result<Organization> {
     })
 }
 
-const fn role_name(role: Role) -> &'static str {
-    match role {
-        Role::Owner => "owner",
-        Role::Member => "member",
-    }
-}
-
 fn decode_role(row: &Row<'_>) -> rusqlite::Result<Role> {
     let text: String = row.get("role")?;
-    [Role::Owner, Role::Member].into_iter().find(|role| role_name(*role) == text).ok_or_else(|| {
+    [Role::Owner, Role::Member].into_iter().find(|role| role.as_str() == text).ok_or_else(|| {
         let index = row.as_ref().column_index("role").unwrap_or(usize::MAX);
         rusqlite::Error::InvalidColumnType(index, "role".to_owned(), Type::Text)
     })

@@ -1,16 +1,16 @@
 //! Repositories.
 
 use model::limits::PAGE_ROWS_MAX;
-use model::{OrganizationId, Page, PageRequest, Repository, RepositoryId, Timestamp, UserId};
+use model::{Deed, OrganizationId, Page, PageRequest, Repository, RepositoryId, Timestamp, UserId};
 use rusqlite::{Connection, Row, params};
 
 use super::columns::{commit_if_any, of_count, time, uuid};
-use super::organizations;
 use super::pages::cut;
 use super::query::{all, change, one};
+use super::{audit, organizations};
 use crate::{NamedRepository, Result};
 
-pub(super) fn create(db: &Connection, new: &Repository) -> Result<()> {
+pub(super) fn create(db: &Connection, new: &Repository, deed: &Deed) -> Result<()> {
     organizations::require(db, new.organization)?;
     change(
         db,
@@ -31,7 +31,7 @@ pub(super) fn create(db: &Connection, new: &Repository) -> Result<()> {
         ],
     )
     .map_err(|error| error.or_conflict("a repository with this name"))?;
-    Ok(())
+    audit::record(db, deed)
 }
 
 pub(super) fn repository(
@@ -104,7 +104,7 @@ pub(super) fn of_user(
     Ok(cut(rows, amount, |last| format!("{}/{}", last.organization_name, last.repository.name)))
 }
 
-pub(super) fn update(db: &Connection, repository: &Repository) -> Result<bool> {
+pub(super) fn update(db: &Connection, repository: &Repository, deed: &Deed) -> Result<bool> {
     let changed = change(
         db,
         "UPDATE repositories SET description = ?2, visibility = ?3, retention_days = ?4,
@@ -118,17 +118,17 @@ pub(super) fn update(db: &Connection, repository: &Repository) -> Result<bool> {
             repository.session_max_duration_days
         ],
     )?;
-    Ok(changed > 0)
+    audit::record_if(db, changed > 0, deed)
 }
 
-pub(super) fn delete(db: &Connection, id: RepositoryId, now: Timestamp) -> Result<bool> {
+pub(super) fn delete(db: &Connection, id: RepositoryId, deed: &Deed) -> Result<bool> {
     change(db, "DELETE FROM attachments WHERE repository = ?1", [id.0.as_bytes()])?;
     let changed = change(
         db,
         "UPDATE repositories SET deleted_at = ?2 WHERE id = ?1 AND deleted_at IS NULL",
-        params![id.0.as_bytes(), now.0],
+        params![id.0.as_bytes(), deed.at.0],
     )?;
-    Ok(changed > 0)
+    audit::record_if(db, changed > 0, deed)
 }
 
 /// Deletes all repositories of an organization.

@@ -30,22 +30,34 @@ pub(super) fn segments(
 
 pub(super) fn insert(db: &Connection, segments: &[SegmentRecord]) -> Result<()> {
     for segment in segments {
-        change(
-            db,
-            "INSERT INTO segments (writer, number, repository, file, length, directory)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-            params![
-                of_count(segment.id.writer.0),
-                segment.id.number,
-                segment.repository.0.as_bytes(),
-                segment.file,
-                of_count(segment.length),
-                segment.directory.0
-            ],
-        )
-        .map_err(|error| error.or_conflict("a segment with this number"))?;
+        if !put(db, segment)? {
+            return Err(Error::Conflict { what: "a segment with this number" });
+        }
     }
     Ok(())
+}
+
+/// As [`insert`]; one that is known already stays as it is, since operations may share a segment.
+pub(super) fn make_known(db: &Connection, segments: &[SegmentRecord]) -> Result<()> {
+    segments.iter().try_for_each(|segment| put(db, segment).map(|_| ()))
+}
+
+/// Whether it was not known before.
+fn put(db: &Connection, segment: &SegmentRecord) -> Result<bool> {
+    let changed = change(
+        db,
+        "INSERT INTO segments (writer, number, repository, file, length, directory)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT DO NOTHING",
+        params![
+            of_count(segment.id.writer.0),
+            segment.id.number,
+            segment.repository.0.as_bytes(),
+            segment.file,
+            of_count(segment.length),
+            segment.directory.0
+        ],
+    )?;
+    Ok(changed > 0)
 }
 
 /// A row of `segments`, or of `trash`.

@@ -1,8 +1,9 @@
 //! A consistent copy of the whole database in one file.
 //!
 //! It is made by a connection and a thread of its own: it reads one state of the database for as
-//! long as it takes, while the writer goes on. What was deleted is not in it. Nobody but the
-//! owner of the process may read it.
+//! long as it takes, while the writer goes on. What was deleted is not in it, nor are holds, logins
+//! and device codes: whoever has them has them of the original. Sessions and uploads are. Nobody
+//! but the owner of the process may read it.
 
 use std::fs::{File, OpenOptions};
 use std::io;
@@ -51,9 +52,13 @@ fn fill(database: &Path, path: &Path) -> Result<()> {
     })?;
     // The file may be there if it is empty.
     settings::open_read_only(database)?.execute("VACUUM INTO ?1", params![name])?;
-    // Whoever holds the original, such as the one who makes the copy, does not hold the copy.
+    // Whoever holds the original, such as the one who makes the copy, does not hold the copy; and
+    // signing out of the original must not leave a login behind in a copy that is opened later.
     let copy = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
-    copy.execute("DELETE FROM holds", [])?;
+    settings::set(&copy, "secure_delete", 1)?;
+    for table in ["holds", "logins", "device_codes"] {
+        copy.execute(&format!("DELETE FROM {table}"), [])?;
+    }
     Ok(())
 }
 

@@ -7,14 +7,19 @@ use catalog::{Catalog, Error, NewUser};
 use model::{ApiKeyId, Timestamp, User, UserId};
 use uuid::Uuid;
 
-use super::world::{at, new_key, new_user};
+use super::world::{at, deed, new_key, new_user};
 
 pub(crate) async fn the_first_user_is_made_once(catalog: Arc<dyn Catalog>) {
     let admin = NewUser { password_hash: Some("$argon2id$x".to_owned()), ..new_user("admin") };
     let key = new_key(admin.user.id, 1);
-    assert!(catalog.bootstrap(&admin, &key).await.expect("a bootstrap"));
+    assert!(catalog.bootstrap(&admin, &key, &deed(at(0))).await.expect("a bootstrap"));
     let other = new_user("other");
-    assert!(!catalog.bootstrap(&other, &new_key(other.user.id, 2)).await.expect("an answer"));
+    assert!(
+        !catalog
+            .bootstrap(&other, &new_key(other.user.id, 2), &deed(at(0)))
+            .await
+            .expect("an answer")
+    );
     assert!(catalog.user(other.user.id).await.expect("an answer").is_none());
     assert!(catalog.user_by_token([2; 32], at(9)).await.expect("an answer").is_none());
     let found = catalog.user_by_token([1; 32], at(9)).await.expect("an answer").expect("the user");
@@ -24,20 +29,20 @@ pub(crate) async fn the_first_user_is_made_once(catalog: Arc<dyn Catalog>) {
 
 pub(crate) async fn names_and_emails_of_users_are_unique(catalog: Arc<dyn Catalog>) {
     let ada = new_user("ada");
-    catalog.create_user(&ada).await.expect("a user");
+    catalog.create_user(&ada, &deed(at(0))).await.expect("a user");
     let mut same_name = new_user("ada");
     same_name.user.email = "else@example.org".to_owned();
     let mut same_email = new_user("bob");
     same_email.user.email = ada.user.email.clone();
     for new in [same_name, same_email] {
-        let refused = catalog.create_user(&new).await;
+        let refused = catalog.create_user(&new, &deed(at(0))).await;
         assert!(matches!(refused, Err(Error::Conflict { .. })));
         assert!(catalog.user(new.user.id).await.expect("an answer").is_none());
     }
     for name in ["carl", "dora"] {
         let mut without = new_user(name);
         without.user.email.clear();
-        catalog.create_user(&without).await.expect("many may have no email");
+        catalog.create_user(&without, &deed(at(0))).await.expect("many may have no email");
     }
     assert_eq!(catalog.user(ada.user.id).await.expect("an answer"), Some(ada.user));
 }
@@ -51,7 +56,7 @@ pub(crate) async fn a_login_is_a_name_or_an_email(catalog: Arc<dyn Catalog>) {
     let mut carl = new_user("carl");
     carl.user.email = "bob".to_owned();
     for new in [&ada, &bob, &carl] {
-        catalog.create_user(new).await.expect("a user");
+        catalog.create_user(new, &deed(at(0))).await.expect("a user");
     }
     for login in ["ada", "ada@example.org"] {
         let found = catalog.user_by_login(login).await.expect("an answer").expect("the user");
@@ -69,23 +74,24 @@ pub(crate) async fn keys_are_listed_until_they_are_revoked(catalog: Arc<dyn Cata
     let (ada, bob) = (new_user("ada").user, new_user("bob").user);
     for user in [&ada, &bob] {
         let new = NewUser { user: user.clone(), password_hash: None };
-        catalog.create_user(&new).await.expect("a user");
+        catalog.create_user(&new, &deed(at(0))).await.expect("a user");
     }
     let (first, second) = (new_key(ada.id, 1), new_key(ada.id, 2));
     for new in [&second, &first] {
-        catalog.create_api_key(new).await.expect("a key");
+        catalog.create_api_key(new, &deed(at(0))).await.expect("a key");
     }
     let reused_token = new_key(bob.id, 1);
-    let refused = catalog.create_api_key(&reused_token).await;
+    let refused = catalog.create_api_key(&reused_token, &deed(at(0))).await;
     assert!(matches!(refused, Err(Error::Conflict { .. })));
-    let orphan = catalog.create_api_key(&new_key(UserId(Uuid::new_v4()), 9)).await;
+    let orphan = catalog.create_api_key(&new_key(UserId(Uuid::new_v4()), 9), &deed(at(0))).await;
     assert!(matches!(orphan, Err(Error::NotFound { .. })));
 
     let keys = catalog.api_keys(ada.id).await.expect("keys");
     assert_eq!(keys, [first.key.clone(), second.key.clone()]);
     assert!(catalog.api_keys(bob.id).await.expect("keys").is_empty());
 
-    let revoke = |user, id| catalog.revoke_api_key(user, id, at(9));
+    let late = deed(at(9));
+    let revoke = |user, id| catalog.revoke_api_key(user, id, &late);
     assert!(!revoke(bob.id, first.key.id).await.expect("an answer"), "not bob's");
     assert!(!revoke(ada.id, ApiKeyId(Uuid::new_v4())).await.expect("an answer"));
     assert!(revoke(ada.id, first.key.id).await.expect("an answer"));
@@ -99,8 +105,8 @@ pub(crate) async fn a_token_finds_its_user_and_its_use_is_recorded_to_the_minute
     catalog: Arc<dyn Catalog>,
 ) {
     let ada = new_user("ada");
-    catalog.create_user(&ada).await.expect("a user");
-    catalog.create_api_key(&new_key(ada.user.id, 1)).await.expect("a key");
+    catalog.create_user(&ada, &deed(at(0))).await.expect("a user");
+    catalog.create_api_key(&new_key(ada.user.id, 1), &deed(at(0))).await.expect("a key");
     let minute = at(0).seconds().div_euclid(60) * 60;
     let time = |seconds| Timestamp::from_seconds(minute + seconds);
     for (used, recorded) in [(5, 0), (59, 0), (61, 60), (30, 60), (200, 180)] {

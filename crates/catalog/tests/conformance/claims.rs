@@ -7,7 +7,7 @@ use catalog::{Catalog, Checkpoint, Error, Finished, Standing};
 use model::{JobStatus, ShardState, Skipped, WriterId};
 
 use super::world::{
-    ATTEMPTS, ENDED_MS, LONG_MS, World, counts, key, progress, run, segment, shard,
+    ATTEMPTS, ENDED_MS, LONG_MS, World, at, counts, deed, key, progress, run, segment, shard,
 };
 
 pub(crate) async fn jobs_are_claimed_oldest_first(catalog: Arc<dyn Catalog>) {
@@ -199,7 +199,7 @@ pub(crate) async fn attempts_without_progress_are_counted(catalog: Arc<dyn Catal
     assert_eq!(failed.status, JobStatus::Failed);
     let error = failed.error.expect("an error");
     assert!(error.starts_with("5 workers in a row"), "{error}");
-    let retried = catalog.retry_import(world.repository.id, job, world.tick()).await;
+    let retried = catalog.retry_import(world.repository.id, job, &deed(world.tick())).await;
     retried.expect("a retry");
     assert_eq!(world.claim().await.import.id, job, "a retry starts to count anew");
 }
@@ -235,7 +235,7 @@ pub(crate) async fn a_released_job_that_was_to_be_cancelled_ends(catalog: Arc<dy
     let world = World::new(catalog.clone()).await;
     let claim = world.running().await;
     let job = claim.import.id;
-    catalog.cancel_import(world.repository.id, job, world.tick()).await.expect("an answer");
+    catalog.cancel_import(world.repository.id, job, &deed(world.tick())).await.expect("an answer");
     assert!(catalog.release_import(key(&claim), world.tick()).await.expect("an answer"));
     assert_eq!(world.job(job).await.status, JobStatus::Canceled);
 }
@@ -305,7 +305,7 @@ pub(crate) async fn open_jobs_of_an_organization_are_limited(catalog: Arc<dyn Ca
     for _ in 0..model::limits::OPEN_IMPORTS_MAX {
         world.start().await;
     }
-    let refused = world.catalog.create_import(&world.new_import(), None).await;
+    let refused = world.catalog.create_import(&world.new_import(), None, &deed(at(0))).await;
     assert!(matches!(refused, Err(catalog::Error::TooMany { .. })), "{refused:?}");
     let ended = world.claim().await;
     let failed = JobStatus::Failed;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use catalog::{Catalog, Claim, Error, Finish, Finished};
 use model::{Count, Extent, Hash, JobStatus, Preview, Root, SegmentId, Timestamp};
 
-use super::world::{World, at, key};
+use super::world::{World, at, deed, key};
 
 pub(crate) fn preview(claim: &Claim) -> Preview {
     let segment = SegmentId { writer: claim.writer, number: 1000 };
@@ -25,7 +25,7 @@ pub(crate) fn preview(claim: &Claim) -> Preview {
 async fn running(world: &World) -> (Claim, Finish) {
     let mut new = world.new_import();
     new.spec.options.dry_run = true;
-    world.catalog.create_import(&new, None).await.expect("a job");
+    world.catalog.create_import(&new, None, &deed(at(0))).await.expect("a job");
     let claim = world.claim().await;
     assert_eq!(claim.import.id, new.id);
     let finish = Finish {
@@ -47,7 +47,7 @@ pub(crate) async fn a_dry_run_leaves_a_preview_and_no_commit(catalog: Arc<dyn Ca
         Finish { commit_id: Some(commit.id), commit: Some(commit), ..finish.clone() },
         Finish { commit_id: Some(head), ..finish.clone() },
     ] {
-        let answer = catalog.finish_import(key(&claim), &refused, world.tick()).await;
+        let answer = catalog.finish_import(key(&claim), &refused, &deed(world.tick())).await;
         assert!(matches!(answer, Err(Error::Conflict { .. })));
     }
     assert_eq!(world.job(claim.import.id).await.status, JobStatus::Running);
@@ -64,7 +64,7 @@ pub(crate) async fn of_an_expired_preview_the_counts_stay(catalog: Arc<dyn Catal
     let world = World::new(catalog.clone()).await;
     let (claim, finish) = running(&world).await;
     let ended: Timestamp = at(1000);
-    let answer = catalog.finish_import(key(&claim), &finish, ended).await;
+    let answer = catalog.finish_import(key(&claim), &finish, &deed(ended)).await;
     assert_eq!(answer.expect("a finish"), Finished::Completed);
     let kept = finish.preview.expect("a preview");
     assert_eq!(catalog.expire_checkpoints(ended).await.expect("an answer"), 0);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use catalog::{Catalog, Error, Finish, Finished, Standing};
 use model::{ImportProgress, JobStatus, Phase};
 
-use super::world::{World, key, segment};
+use super::world::{World, deed, key, segment};
 
 pub(crate) async fn everything_happens_at_once(catalog: Arc<dyn Catalog>) {
     let world = World::new(catalog.clone()).await;
@@ -102,7 +102,7 @@ pub(crate) async fn history_is_a_line(catalog: Arc<dyn Catalog>) {
     let mut foreign = world.finish_on(&claim, Some(head.id));
     foreign.commit.as_mut().expect("a commit").repository = other.id;
     for refused in [fork, foreign] {
-        let answer = catalog.finish_import(key(&claim), &refused, world.tick()).await;
+        let answer = catalog.finish_import(key(&claim), &refused, &deed(world.tick())).await;
         assert!(matches!(answer, Err(Error::Conflict { .. })));
     }
     assert_eq!(world.head().await, Some(head.id));
@@ -117,7 +117,10 @@ pub(crate) async fn a_finished_job_stays_finished(catalog: Arc<dyn Catalog>) {
     assert_eq!(world.finish(&claim, &finish).await, Finished::Completed);
     let before = world.job(claim.import.id).await;
     let key = key(&claim);
-    catalog.cancel_import(world.repository.id, key.job, world.tick()).await.expect("an answer");
+    catalog
+        .cancel_import(world.repository.id, key.job, &deed(world.tick()))
+        .await
+        .expect("an answer");
     let ended = catalog.end_import(key, JobStatus::Failed, Some("x"), world.tick()).await;
     assert!(!ended.expect("an answer"));
     assert!(!catalog.release_import(key, world.tick()).await.expect("an answer"));

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use catalog::Catalog;
 use model::{Commit, CommitId, SegmentId, WriterId};
 
-use super::world::{World, key, segment};
+use super::world::{World, at, deed, key, segment};
 
 pub(crate) async fn commits_are_found_by_id_and_prefix_in_their_repository(
     catalog: Arc<dyn Catalog>,
@@ -61,12 +61,12 @@ pub(crate) async fn stale_commits_expire_for_good(catalog: Arc<dyn Catalog>) {
     let expire = async |now| catalog.expire_commits(now).await.expect("an answer");
     assert_eq!(expire(a_day_after(&head).plus_ms(1)).await, 0, "everything is kept");
     repository.retention_days = Some(1);
-    catalog.update_repository(&repository).await.expect("updated");
+    catalog.update_repository(&repository, &deed(at(0))).await.expect("updated");
     assert_eq!(expire(a_day_after(&second)).await, 0, "kept for the whole of the day");
     assert_eq!(expire(a_day_after(&second).plus_ms(1)).await, 1);
     assert_eq!(expire(a_day_after(&head).plus_ms(1)).await, 1, "those that are new");
     repository.retention_days = None;
-    catalog.update_repository(&repository).await.expect("updated");
+    catalog.update_repository(&repository, &deed(at(0))).await.expect("updated");
     for (commit, expired) in [(first, true), (second, true), (head, false)] {
         let found = catalog.commit(repository.id, commit.id).await.expect("an answer");
         assert_eq!(found.expect("the commit").expired, expired);

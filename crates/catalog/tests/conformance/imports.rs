@@ -9,14 +9,14 @@ use model::{
 };
 use uuid::Uuid;
 
-use super::world::{ENDED_MS, World, at, key, progress, shard};
+use super::world::{ENDED_MS, World, at, deed, key, progress, shard};
 
 pub(crate) async fn a_job_starts_pending_at_the_head(catalog: Arc<dyn Catalog>) {
     let world = World::new(catalog.clone()).await;
     let head = world.commit().await.id;
     let new =
         Import { progress: progress(7, 0, 0), status: JobStatus::Completed, ..world.new_import() };
-    assert_eq!(catalog.create_import(&new, None).await.expect("a job"), new.id);
+    assert_eq!(catalog.create_import(&new, None, &deed(at(0))).await.expect("a job"), new.id);
     let expected = Import {
         base: Some(head),
         progress: ImportProgress::default(),
@@ -24,14 +24,14 @@ pub(crate) async fn a_job_starts_pending_at_the_head(catalog: Arc<dyn Catalog>) 
         ..new.clone()
     };
     assert_eq!(world.job(new.id).await, expected);
-    let twice = catalog.create_import(&new, None).await;
+    let twice = catalog.create_import(&new, None, &deed(at(0))).await;
     assert!(matches!(twice, Err(Error::Conflict { .. })));
     let mut dangling = world.new_import();
     dangling.spec.source = ImportSource::Connector(ConnectorId(Uuid::new_v4()));
-    let refused = catalog.create_import(&dangling, None).await;
+    let refused = catalog.create_import(&dangling, None, &deed(at(0))).await;
     assert!(matches!(refused, Err(Error::NotFound { .. })));
-    catalog.delete_repository(world.repository.id, at(99)).await.expect("a deletion");
-    let refused = catalog.create_import(&world.new_import(), None).await;
+    catalog.delete_repository(world.repository.id, &deed(at(99))).await.expect("a deletion");
+    let refused = catalog.create_import(&world.new_import(), None, &deed(at(0))).await;
     assert!(matches!(refused, Err(Error::NotFound { .. })));
 }
 
@@ -40,7 +40,9 @@ pub(crate) async fn an_idempotency_key_returns_the_first_job(catalog: Arc<dyn Ca
     let first = Import { created_at: at(100), ..world.new_import() };
     let create = |new: Import, key: &'static str, since: i64| {
         let catalog = catalog.clone();
-        async move { catalog.create_import(&new, Some((key, at(since)))).await.expect("a job") }
+        async move {
+            catalog.create_import(&new, Some((key, at(since))), &deed(at(0))).await.expect("a job")
+        }
     };
     assert_eq!(create(first.clone(), "k", 50).await, first.id);
     let again = world.new_import();
@@ -67,13 +69,16 @@ pub(crate) async fn a_job_belongs_to_its_repository(catalog: Arc<dyn Catalog>) {
     let job = world.start().await;
     let other = world.another_repository(&world.organization, "other").await.id;
     assert_eq!(catalog.import(other, job).await.expect("an answer"), None);
-    assert_eq!(catalog.cancel_import(other, job, at(9)).await.expect("an answer"), None);
-    assert_eq!(catalog.retry_import(other, job, at(9)).await.expect("an answer"), None);
+    assert_eq!(catalog.cancel_import(other, job, &deed(at(9))).await.expect("an answer"), None);
+    assert_eq!(catalog.retry_import(other, job, &deed(at(9))).await.expect("an answer"), None);
     assert_eq!(world.job(job).await.status, JobStatus::Pending);
     let unknown = JobId(Uuid::new_v4());
     let repository = world.repository.id;
     assert_eq!(catalog.import(repository, unknown).await.expect("an answer"), None);
-    assert_eq!(catalog.cancel_import(repository, unknown, at(9)).await.expect("an answer"), None);
+    assert_eq!(
+        catalog.cancel_import(repository, unknown, &deed(at(9))).await.expect("an answer"),
+        None
+    );
 }
 
 pub(crate) async fn cancelling_ends_a_pending_job_and_asks_a_running_one(
@@ -85,7 +90,7 @@ pub(crate) async fn cancelling_ends_a_pending_job_and_asks_a_running_one(
     let cancel = |job| {
         let (catalog, now) = (catalog.clone(), world.tick());
         async move {
-            let job = catalog.cancel_import(repository, job, now).await.expect("an answer");
+            let job = catalog.cancel_import(repository, job, &deed(now)).await.expect("an answer");
             (job.expect("the job"), now)
         }
     };
@@ -111,7 +116,7 @@ pub(crate) async fn a_cancelled_job_of_a_dead_worker_ends_at_the_next_claim(
     let world = World::new(catalog.clone()).await;
     let job = world.start().await;
     world.claim_with(ENDED_MS).await.expect("a claim");
-    catalog.cancel_import(world.repository.id, job, world.tick()).await.expect("an answer");
+    catalog.cancel_import(world.repository.id, job, &deed(world.tick())).await.expect("an answer");
     assert!(world.claim_with(ENDED_MS).await.is_none());
     assert_eq!(world.job(job).await.status, JobStatus::Canceled);
 }
@@ -131,7 +136,7 @@ pub(crate) async fn a_retry_keeps_the_checkpoint_and_the_base(catalog: Arc<dyn C
     world.commit().await;
 
     let now = world.tick();
-    let retried = catalog.retry_import(world.repository.id, claim.import.id, now).await;
+    let retried = catalog.retry_import(world.repository.id, claim.import.id, &deed(now)).await;
     let retried = retried.expect("an answer").expect("the job");
     assert_eq!(retried.status, JobStatus::Pending);
     assert_eq!((retried.error, retried.base, retried.updated_at), (None, Some(base), now));
@@ -146,9 +151,9 @@ pub(crate) async fn a_retry_keeps_the_checkpoint_and_the_base(catalog: Arc<dyn C
 pub(crate) async fn a_retry_without_a_run_starts_from_the_present_head(catalog: Arc<dyn Catalog>) {
     let world = World::new(catalog.clone()).await;
     let job = world.start().await;
-    catalog.cancel_import(world.repository.id, job, world.tick()).await.expect("an answer");
+    catalog.cancel_import(world.repository.id, job, &deed(world.tick())).await.expect("an answer");
     let head = world.commit().await.id;
-    let retried = catalog.retry_import(world.repository.id, job, world.tick()).await;
+    let retried = catalog.retry_import(world.repository.id, job, &deed(world.tick())).await;
     let retried = retried.expect("an answer").expect("the job");
     assert_eq!((retried.status, retried.base), (JobStatus::Pending, Some(head)));
     let claim = world.claim().await;
@@ -161,7 +166,7 @@ pub(crate) async fn only_an_ended_job_is_retried(catalog: Arc<dyn Catalog>) {
     let world = World::new(catalog.clone()).await;
     let job = world.start().await;
     let is_refused = || async {
-        let answer = catalog.retry_import(world.repository.id, job, world.tick()).await;
+        let answer = catalog.retry_import(world.repository.id, job, &deed(world.tick())).await;
         matches!(answer, Err(Error::Conflict { .. }))
     };
     assert!(is_refused().await, "pending");
@@ -189,7 +194,7 @@ pub(crate) async fn checkpoints_expire(catalog: Arc<dyn Catalog>) {
     assert_eq!(catalog.expire_checkpoints(ends[0].1).await.expect("an answer"), 0);
     assert_eq!(catalog.expire_checkpoints(ends[1].1).await.expect("an answer"), 1);
     for ((job, _), runs) in ends.into_iter().zip([0, 1]) {
-        catalog.retry_import(world.repository.id, job, world.tick()).await.expect("a retry");
+        catalog.retry_import(world.repository.id, job, &deed(world.tick())).await.expect("a retry");
         let claim = world.claim().await;
         assert_eq!((claim.import.id, claim.runs.len()), (job, runs));
     }
@@ -210,7 +215,7 @@ pub(crate) async fn the_whole_request_is_stored(catalog: Arc<dyn Catalog>) {
         on_error: OnError::Skip,
         concurrency: Some(u16::MAX),
     };
-    catalog.create_import(&new, None).await.expect("a job");
+    catalog.create_import(&new, None, &deed(at(0))).await.expect("a job");
     assert_eq!(world.job(new.id).await, new);
     assert_eq!(world.claim().await.import.spec, new.spec);
 }
@@ -228,25 +233,25 @@ pub(crate) async fn an_import_from_a_repository_reads_its_head(catalog: Arc<dyn 
         async move { catalog.import(target.id, id).await.expect("an answer").expect("the job") }
     };
     let early = from_data();
-    catalog.create_import(&early, None).await.expect("a job");
+    catalog.create_import(&early, None, &deed(at(0))).await.expect("a job");
     assert_eq!(of_target(early.id).await, early, "an empty repository has no commit");
-    catalog.cancel_import(target.id, early.id, world.tick()).await.expect("an answer");
+    catalog.cancel_import(target.id, early.id, &deed(world.tick())).await.expect("an answer");
 
     let head = world.commit().await.id;
     let new = from_data();
-    catalog.create_import(&new, None).await.expect("a job");
+    catalog.create_import(&new, None, &deed(at(0))).await.expect("a job");
     let expected = Import { source_commit: Some(head), ..new.clone() };
     assert_eq!(of_target(new.id).await, expected);
     let claim = world.claim().await;
     assert_eq!((claim.import.id, claim.import.source_commit), (new.id, Some(head)));
 
     let now = world.tick();
-    let retried = catalog.retry_import(target.id, early.id, now).await.expect("an answer");
+    let retried = catalog.retry_import(target.id, early.id, &deed(now)).await.expect("an answer");
     let source_commit = retried.expect("the job").source_commit;
     assert_eq!(source_commit, Some(head), "nothing has kept what it was created with");
 
-    catalog.delete_repository(world.repository.id, at(99)).await.expect("a deletion");
-    let refused = catalog.create_import(&from_data(), None).await;
+    catalog.delete_repository(world.repository.id, &deed(at(99))).await.expect("a deletion");
+    let refused = catalog.create_import(&from_data(), None, &deed(at(0))).await;
     assert!(matches!(refused, Err(Error::NotFound { what: "the source repository" })));
 }
 
@@ -257,10 +262,10 @@ pub(crate) async fn history_is_listed_newest_first(catalog: Arc<dyn Catalog>) {
     // Two of the same time, and one that was created last with an earlier time.
     for seconds in [100, 300, 300, 400, 200] {
         let new = Import { created_at: at(seconds), ..world.new_import() };
-        created.push(catalog.create_import(&new, None).await.expect("a job"));
+        created.push(catalog.create_import(&new, None, &deed(at(0))).await.expect("a job"));
         let mut other = world.new_import();
         other.spec.repository = elsewhere;
-        catalog.create_import(&other, None).await.expect("a job");
+        catalog.create_import(&other, None, &deed(at(0))).await.expect("a job");
     }
     let expected = [3, 2, 1, 4, 0].map(|number: usize| created[number]);
     let page = |repository, after: Option<String>, amount| {

@@ -8,7 +8,7 @@ use model::{Extent, Fragment, Hash, JobId, JobPins, PendingKey, Piece, SegmentId
 use uuid::Uuid;
 
 use super::dry_runs::preview;
-use super::world::{World, at, key, run};
+use super::world::{World, at, deed, key, run};
 
 fn nothing() -> JobPins {
     JobPins { commits: vec![], runs: vec![], pieces: vec![], preview: None }
@@ -74,11 +74,11 @@ pub(crate) async fn an_import_from_a_repository_pins_its_source(catalog: Arc<dyn
     let target = world.another_repository(&world.organization, "target").await.id;
     let mut new = world.new_import_from(&world.organization, &world.repository);
     new.spec.repository = target;
-    catalog.create_import(&new, None).await.expect("a job");
+    catalog.create_import(&new, None, &deed(at(0))).await.expect("a job");
     let mut expected = nothing();
     expected.commits.push((world.repository.id, source));
     assert_eq!(catalog.pins(new.id).await.expect("an answer"), expected);
-    catalog.cancel_import(target, new.id, world.tick()).await.expect("an answer");
+    catalog.cancel_import(target, new.id, &deed(world.tick())).await.expect("an answer");
     assert_eq!(catalog.pins(new.id).await.expect("an answer"), nothing());
 }
 
@@ -109,7 +109,7 @@ pub(crate) async fn a_completed_job_pins_its_preview_at_most(catalog: Arc<dyn Ca
 
     let mut dry_run = world.new_import();
     dry_run.spec.options.dry_run = true;
-    catalog.create_import(&dry_run, None).await.expect("a job");
+    catalog.create_import(&dry_run, None, &deed(at(0))).await.expect("a job");
     let claim = world.claim().await;
     let preview = preview(&claim);
     let finish = Finish {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use catalog::Catalog;
 use model::{ImportOptions, ImportSource, JobId, SegmentId};
 
-use super::world::{World, key, new_connector};
+use super::world::{World, at, deed, key, new_connector};
 
 /// The segments of the prior runs of the next claim; the claim ends.
 async fn claimed(world: &World, expected: JobId) -> Vec<SegmentId> {
@@ -26,7 +26,7 @@ pub(crate) async fn it_is_the_newest_that_ended_with_runs(catalog: Arc<dyn Catal
     world.checkpoint(&claim, 1, 20).await;
     let open = claim.import.id;
     assert!(catalog.release_import(key(&claim), world.tick()).await.expect("an answer"));
-    catalog.cancel_import(world.repository.id, open, world.tick()).await.expect("an answer");
+    catalog.cancel_import(world.repository.id, open, &deed(world.tick())).await.expect("an answer");
     world.failed_with_runs(0).await;
     let job = world.start().await;
     let expected = [0, 1].map(|number| SegmentId { writer: claim.writer, number });
@@ -36,12 +36,12 @@ pub(crate) async fn it_is_the_newest_that_ended_with_runs(catalog: Arc<dyn Catal
 pub(crate) async fn it_has_the_same_target_source_and_destination(catalog: Arc<dyn Catalog>) {
     let world = World::new(catalog.clone()).await;
     let archive = new_connector(world.organization.id, world.owner.id, "archive");
-    catalog.create_connector(&archive, "tc1:a:x").await.expect("a connector");
+    catalog.create_connector(&archive, "tc1:a:x", &deed(at(0))).await.expect("a connector");
     let elsewhere = world.another_repository(&world.organization, "elsewhere").await.id;
     for (repository, connector) in
         [(world.repository.id, archive.id), (elsewhere, world.connector.id)]
     {
-        catalog.attach(repository, connector, world.tick()).await.expect("an attachment");
+        catalog.attach(repository, connector, &deed(world.tick())).await.expect("an attachment");
     }
     world.failed_with_runs(1).await;
     let versions = ImportOptions { use_versioning: true, ..ImportOptions::default() };
@@ -61,7 +61,7 @@ pub(crate) async fn it_has_the_same_target_source_and_destination(catalog: Arc<d
     add(&|spec| spec.repository = elsewhere, 0);
     add(&|spec| spec.options = dry_run.clone(), 0);
     for (new, runs) in variants {
-        catalog.create_import(&new, None).await.expect("a job");
+        catalog.create_import(&new, None, &deed(at(0))).await.expect("a job");
         let claim = world.claim().await;
         assert_eq!((claim.import.id, claim.prior_runs.len()), (new.id, runs), "{:?}", new.spec);
     }
@@ -81,7 +81,7 @@ pub(crate) async fn it_stays_the_same_after_a_retry(catalog: Arc<dyn Catalog>) {
     world.failed_with_runs(2).await;
     let job = world.failed_with_runs(1).await;
     world.failed_with_runs(3).await;
-    catalog.retry_import(world.repository.id, job, world.tick()).await.expect("a retry");
+    catalog.retry_import(world.repository.id, job, &deed(world.tick())).await.expect("a retry");
     let claim = world.claim().await;
     assert_eq!((claim.import.id, claim.runs.len(), claim.prior_runs.len()), (job, 1, 2));
 }

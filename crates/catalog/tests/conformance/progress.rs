@@ -6,7 +6,7 @@ use catalog::{Catalog, Finished, Standing};
 use model::limits::SKIPPED_NAMED_MAX;
 use model::{ImportProgress, JobStatus, Phase, ShardState, Skipped};
 
-use super::world::{ENDED_MS, LONG_MS, World, key, shard};
+use super::world::{ENDED_MS, LONG_MS, World, deed, key, shard};
 
 fn named(count: usize) -> Vec<Skipped> {
     let skipped = |n| Skipped { key: format!("key {n}\u{1f980}"), reason: "archived".to_owned() };
@@ -129,10 +129,10 @@ pub(crate) async fn the_phase_follows_the_life_of_the_job(catalog: Arc<dyn Catal
     let (status, now) = (JobStatus::Failed, world.tick());
     assert!(catalog.end_import(key(&claim), status, Some("x"), now).await.expect("an answer"));
     assert_eq!(seen().await, (Phase::Ended, true, 0));
-    catalog.retry_import(world.repository.id, job, world.tick()).await.expect("a retry");
+    catalog.retry_import(world.repository.id, job, &deed(world.tick())).await.expect("a retry");
     assert_eq!(seen().await, (Phase::Waiting, true, 0));
     assert_eq!(world.job(job).await.progress.objects_listed, 11, "those of the checkpoint");
-    catalog.cancel_import(world.repository.id, job, world.tick()).await.expect("an answer");
+    catalog.cancel_import(world.repository.id, job, &deed(world.tick())).await.expect("an answer");
     assert_eq!(seen().await, (Phase::Ended, true, 0));
 }
 

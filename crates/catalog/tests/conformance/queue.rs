@@ -5,7 +5,7 @@ use std::sync::Arc;
 use catalog::Catalog;
 use model::JobStatus;
 
-use super::world::{ENDED_MS, LONG_MS, World, key};
+use super::world::{ENDED_MS, LONG_MS, World, deed, key};
 
 pub(crate) async fn a_released_job_goes_behind_those_that_wait(catalog: Arc<dyn Catalog>) {
     let world = World::new(catalog.clone()).await;
@@ -24,7 +24,7 @@ pub(crate) async fn a_retried_job_goes_behind_those_that_wait(catalog: Arc<dyn C
     let world = World::new(catalog.clone()).await;
     let failed = world.failed_with_runs(0).await;
     let waiting = world.start().await;
-    catalog.retry_import(world.repository.id, failed, world.tick()).await.expect("a retry");
+    catalog.retry_import(world.repository.id, failed, &deed(world.tick())).await.expect("a retry");
     assert_eq!(world.claim().await.import.id, waiting);
     assert_eq!(world.claim().await.import.id, failed);
 }

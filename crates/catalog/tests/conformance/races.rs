@@ -6,7 +6,7 @@ use std::sync::Arc;
 use catalog::{Catalog, Claim, Error, Finished, Standing};
 use model::{JobId, JobStatus};
 
-use super::world::{ATTEMPTS, LONG_MS, World, at, key, new_organization, segment};
+use super::world::{ATTEMPTS, LONG_MS, World, at, deed, key, new_organization, segment};
 
 pub(crate) async fn each_job_is_claimed_once(catalog: Arc<dyn Catalog>) {
     const JOBS: usize = 60;
@@ -47,10 +47,11 @@ pub(crate) async fn cancel_and_finish_leave_one_terminal_state(catalog: Arc<dyn 
         let finish = world.finish_on(&claim, head);
         let (key, repository) = (key(&claim), world.repository.id);
         let cancel = async {
-            catalog.cancel_import(repository, key.job, at(100)).await.expect("a job");
+            catalog.cancel_import(repository, key.job, &deed(at(100))).await.expect("a job");
         };
         let complete = async {
-            let answer = catalog.finish_import(key, &finish, at(100)).await.expect("an answer");
+            let answer =
+                catalog.finish_import(key, &finish, &deed(at(100))).await.expect("an answer");
             if answer == Finished::Stopped(Standing::CancelRequested) {
                 let ended = catalog.end_import(key, JobStatus::Canceled, None, at(101)).await;
                 assert!(ended.expect("an answer"));
@@ -79,7 +80,7 @@ pub(crate) async fn one_failing_operation_does_not_undo_the_others(catalog: Arc<
         let (catalog, owner) = (catalog.clone(), world.owner.id);
         let new = new_organization(&format!("org-{:02}", number / 4));
         tokio::spawn(async move {
-            let answer = catalog.create_organization(&new, owner).await;
+            let answer = catalog.create_organization(&new, owner, &deed(at(0))).await;
             (new, answer)
         })
     };
@@ -160,7 +161,7 @@ pub(crate) async fn idempotent_starts_at_once_make_one_job(catalog: Arc<dyn Cata
     let start = |_| {
         let (catalog, new) = (catalog.clone(), world.new_import());
         tokio::spawn(async move {
-            catalog.create_import(&new, Some(("k", at(0)))).await.expect("a job")
+            catalog.create_import(&new, Some(("k", at(0))), &deed(at(0))).await.expect("a job")
         })
     };
     let tasks: Vec<_> = (0..32).map(start).collect();

@@ -6,7 +6,7 @@ use catalog::{Catalog, Error, NamedRepository};
 use model::{Page, PageRequest, RepositoryId, Role};
 use uuid::Uuid;
 
-use super::world::{World, at, new_repository};
+use super::world::{World, at, deed, new_repository};
 
 pub(crate) async fn what_is_stored_is_what_is_read(catalog: Arc<dyn Catalog>) {
     let world = World::new(catalog.clone()).await;
@@ -14,7 +14,7 @@ pub(crate) async fn what_is_stored_is_what_is_read(catalog: Arc<dyn Catalog>) {
     full.retention_days = Some(30);
     full.visibility = "public".to_owned();
     full.description = "\u{1f980} with 'quotes'".to_owned();
-    catalog.create_repository(&full).await.expect("a repository");
+    catalog.create_repository(&full, &deed(at(0))).await.expect("a repository");
     let by_name = catalog.repository(world.organization.id, "full.name_1").await;
     assert_eq!(by_name.expect("an answer"), Some(full.clone()));
     assert_eq!(catalog.repository_by_id(full.id).await.expect("an answer"), Some(full.clone()));
@@ -24,21 +24,26 @@ pub(crate) async fn what_is_stored_is_what_is_read(catalog: Arc<dyn Catalog>) {
     assert_eq!(catalog.repository_by_id(unknown).await.expect("an answer"), None);
     let mut odd = new_repository(world.organization.id, world.owner.id, "odd");
     odd.visibility = "secret".to_owned();
-    assert!(catalog.create_repository(&odd).await.is_err(), "there are two visibilities");
+    assert!(
+        catalog.create_repository(&odd, &deed(at(0))).await.is_err(),
+        "there are two visibilities"
+    );
 }
 
 pub(crate) async fn names_are_unique_in_the_organization_until_deleted(catalog: Arc<dyn Catalog>) {
     let world = World::new(catalog.clone()).await;
     let again = new_repository(world.organization.id, world.owner.id, "data");
-    let refused = catalog.create_repository(&again).await;
+    let refused = catalog.create_repository(&again, &deed(at(0))).await;
     assert!(matches!(refused, Err(Error::Conflict { .. })));
     let other = world.another_organization("other").await;
     world.another_repository(&other, "data").await;
-    assert!(catalog.delete_repository(world.repository.id, at(9)).await.expect("an answer"));
-    assert!(!catalog.delete_repository(world.repository.id, at(9)).await.expect("an answer"));
+    assert!(catalog.delete_repository(world.repository.id, &deed(at(9))).await.expect("an answer"));
+    assert!(
+        !catalog.delete_repository(world.repository.id, &deed(at(9))).await.expect("an answer")
+    );
     let found = catalog.repository(world.organization.id, "data").await.expect("an answer");
     assert_eq!(found, None);
-    catalog.create_repository(&again).await.expect("the name is free");
+    catalog.create_repository(&again, &deed(at(0))).await.expect("the name is free");
 }
 
 pub(crate) async fn an_update_changes_what_it_may(catalog: Arc<dyn Catalog>) {
@@ -51,11 +56,11 @@ pub(crate) async fn an_update_changes_what_it_may(catalog: Arc<dyn Catalog>) {
     let mut asked = changed.clone();
     asked.name = "another".to_owned();
     asked.created_at = at(99);
-    assert!(catalog.update_repository(&asked).await.expect("an answer"));
+    assert!(catalog.update_repository(&asked, &deed(at(0))).await.expect("an answer"));
     let found = catalog.repository_by_id(changed.id).await.expect("an answer");
     assert_eq!(found, Some(changed.clone()), "the name and the rest stay");
-    catalog.delete_repository(changed.id, at(9)).await.expect("a deletion");
-    assert!(!catalog.update_repository(&changed).await.expect("an answer"));
+    catalog.delete_repository(changed.id, &deed(at(9))).await.expect("a deletion");
+    assert!(!catalog.update_repository(&changed, &deed(at(0))).await.expect("an answer"));
 }
 
 fn names(page: &Page<NamedRepository>) -> Vec<String> {
@@ -69,7 +74,7 @@ pub(crate) async fn pages_of_an_organization_are_cut_at_names(catalog: Arc<dyn C
         world.another_repository(&world.organization, name).await;
     }
     let gone = world.another_repository(&world.organization, "c").await;
-    catalog.delete_repository(gone.id, at(9)).await.expect("a deletion");
+    catalog.delete_repository(gone.id, &deed(at(9))).await.expect("a deletion");
     let page = |after: Option<String>, amount| {
         let request = PageRequest { after, amount };
         let catalog = catalog.clone();
@@ -95,7 +100,10 @@ pub(crate) async fn pages_of_a_user_are_cut_at_organization_and_name(catalog: Ar
         world.another_repository(organization, name).await;
     }
     for organization in [&other, &world.organization] {
-        catalog.add_member(organization.id, bob.id, Role::Member, at(5)).await.expect("a member");
+        catalog
+            .add_member(organization.id, bob.id, Role::Member, &deed(at(5)))
+            .await
+            .expect("a member");
     }
     let mut seen = Vec::new();
     let mut request = PageRequest { after: None, amount: 3 };
@@ -110,7 +118,7 @@ pub(crate) async fn pages_of_a_user_are_cut_at_organization_and_name(catalog: Ar
     request.after = Some("acme".to_owned());
     let page = catalog.repositories_of(bob.id, &request).await.expect("a page");
     assert_eq!(names(&page)[0], "acme/data", "a cursor of an organization alone");
-    assert!(catalog.delete_organization(other.id, at(9)).await.expect("an answer"));
+    assert!(catalog.delete_organization(other.id, &deed(at(9))).await.expect("an answer"));
     request.after = None;
     let page = catalog.repositories_of(bob.id, &request).await.expect("a page");
     assert_eq!(names(&page), ["acme/data", "acme/x"]);
@@ -119,7 +127,7 @@ pub(crate) async fn pages_of_a_user_are_cut_at_organization_and_name(catalog: Ar
 pub(crate) async fn the_checker_sees_deleted_ones(catalog: Arc<dyn Catalog>) {
     let world = World::new(catalog.clone()).await;
     let second = world.another_repository(&world.organization, "second").await;
-    catalog.delete_repository(second.id, at(9)).await.expect("a deletion");
+    catalog.delete_repository(second.id, &deed(at(9))).await.expect("a deletion");
     let mut expected = vec![world.repository.clone(), second];
     expected.sort_by_key(|repository| repository.id);
     assert_eq!(catalog.all_repositories().await.expect("a list"), expected);

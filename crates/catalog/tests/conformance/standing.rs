@@ -5,7 +5,7 @@ use std::sync::Arc;
 use catalog::{Catalog, Claim, ConnectorChange, Finished, Standing};
 use model::{JobStatus, Organization, Repository, Role};
 
-use super::world::{LONG_MS, World, at, counts, key, progress};
+use super::world::{LONG_MS, World, at, counts, deed, key, progress};
 
 #[derive(Clone, Copy, Debug)]
 enum Bar {
@@ -31,18 +31,23 @@ impl Bar {
         let (catalog, organization) = (&world.catalog, world.organization.id);
         let (repository, connector) = (world.repository.id, world.connector.id);
         let done = match self {
-            Self::OrganizationDeleted => catalog.delete_organization(organization, at(500)).await,
-            Self::RepositoryDeleted => catalog.delete_repository(repository, at(500)).await,
+            Self::OrganizationDeleted => {
+                catalog.delete_organization(organization, &deed(at(500))).await
+            }
+            Self::RepositoryDeleted => catalog.delete_repository(repository, &deed(at(500))).await,
             Self::ConnectorDeleted => {
-                catalog.delete_connector(organization, connector, at(500)).await
+                catalog.delete_connector(organization, connector, &deed(at(500))).await
             }
             Self::ConnectorDisabled => {
                 let change = ConnectorChange { disabled: Some(true), ..ConnectorChange::default() };
-                let changed = catalog.update_connector(organization, connector, &change).await;
+                let changed =
+                    catalog.update_connector(organization, connector, &change, &deed(at(0))).await;
                 changed.map(|changed| changed.is_some())
             }
-            Self::ConnectorDetached => catalog.detach(repository, connector).await,
-            Self::StarterRemoved => catalog.remove_member(organization, world.owner.id).await,
+            Self::ConnectorDetached => catalog.detach(repository, connector, &deed(at(0))).await,
+            Self::StarterRemoved => {
+                catalog.remove_member(organization, world.owner.id, &deed(at(0))).await
+            }
         };
         assert!(done.expect("an answer"), "{self:?}");
     }
@@ -54,7 +59,10 @@ pub(crate) async fn each_bar_is_named_at_heartbeat_finish_and_claim(catalog: Arc
         let second = world.user(&format!("second-{number}")).await;
         let organization = world.organization.id;
         let role = Role::Owner;
-        catalog.add_member(organization, second.id, role, at(4)).await.expect("a second owner");
+        catalog
+            .add_member(organization, second.id, role, &deed(at(4)))
+            .await
+            .expect("a second owner");
         let claim = world.running().await;
         let waiting = world.start().await;
         let finish = world.finish_on(&claim, None);
@@ -85,7 +93,7 @@ pub(crate) async fn a_cancel_request_is_seen_at_heartbeat_and_finish(catalog: Ar
     let world = World::new(catalog.clone()).await;
     let claim = world.running().await;
     let job = claim.import.id;
-    catalog.cancel_import(world.repository.id, job, world.tick()).await.expect("an answer");
+    catalog.cancel_import(world.repository.id, job, &deed(world.tick())).await.expect("an answer");
     let told = progress(9, 9, 9);
     let beat = catalog.heartbeat(key(&claim), LONG_MS, &told, world.tick()).await;
     assert_eq!(beat.expect("a heartbeat"), Standing::CancelRequested);
@@ -100,9 +108,9 @@ pub(crate) async fn another_members_departure_bars_nothing(catalog: Arc<dyn Cata
     let world = World::new(catalog.clone()).await;
     let bob = world.user("bob").await;
     let id = world.organization.id;
-    catalog.add_member(id, bob.id, Role::Member, at(4)).await.expect("a member");
+    catalog.add_member(id, bob.id, Role::Member, &deed(at(4))).await.expect("a member");
     let claim = world.running().await;
-    assert!(catalog.remove_member(id, bob.id).await.expect("an answer"));
+    assert!(catalog.remove_member(id, bob.id, &deed(at(0))).await.expect("an answer"));
     let told = progress(1, 0, 1);
     let beat = catalog.heartbeat(key(&claim), LONG_MS, &told, world.tick()).await;
     assert_eq!(beat.expect("a heartbeat"), Standing::Good);
@@ -112,11 +120,11 @@ pub(crate) async fn another_members_departure_bars_nothing(catalog: Arc<dyn Cata
 async fn reading_from(world: &World, name: &str) -> (Organization, Repository, Claim) {
     let other = world.another_organization(name).await;
     let second = world.user(&format!("{name}-owner")).await;
-    let added = world.catalog.add_member(other.id, second.id, Role::Owner, at(4)).await;
+    let added = world.catalog.add_member(other.id, second.id, Role::Owner, &deed(at(4))).await;
     added.expect("a second owner");
     let source = world.another_repository(&other, "source").await;
     let new = world.new_import_from(&other, &source);
-    world.catalog.create_import(&new, None).await.expect("a job");
+    world.catalog.create_import(&new, None, &deed(at(0))).await.expect("a job");
     let claim = world.claim().await;
     assert_eq!(claim.import.id, new.id);
     (other, source, claim)
@@ -125,26 +133,26 @@ async fn reading_from(world: &World, name: &str) -> (Organization, Repository, C
 pub(crate) async fn bars_of_a_source_repository_are_named(catalog: Arc<dyn Catalog>) {
     let world = World::new(catalog.clone()).await;
     // It has to be neither attached nor enabled; the connector of the world does not matter.
-    catalog.detach(world.repository.id, world.connector.id).await.expect("an answer");
+    catalog.detach(world.repository.id, world.connector.id, &deed(at(0))).await.expect("an answer");
     for number in 0..3 {
         let (other, source, claim) = reading_from(&world, &format!("other-{number}")).await;
         let waiting = world.new_import_from(&other, &source);
-        catalog.create_import(&waiting, None).await.expect("a job");
+        catalog.create_import(&waiting, None, &deed(at(0))).await.expect("a job");
         let finish = world.finish_on(&claim, None);
         let told = progress(1, 0, 1);
         let beat = || catalog.heartbeat(key(&claim), LONG_MS, &told, world.tick());
         assert_eq!(beat().await.expect("a heartbeat"), Standing::Good);
         let (done, reason) = match number {
             0 => (
-                catalog.delete_repository(source.id, at(500)).await,
+                catalog.delete_repository(source.id, &deed(at(500))).await,
                 "the source repository was deleted",
             ),
             1 => (
-                catalog.delete_organization(other.id, at(500)).await,
+                catalog.delete_organization(other.id, &deed(at(500))).await,
                 "the source repository was deleted",
             ),
             _ => (
-                catalog.remove_member(other.id, world.owner.id).await,
+                catalog.remove_member(other.id, world.owner.id, &deed(at(0))).await,
                 "the user who started the import lost access to the source repository",
             ),
         };
@@ -169,7 +177,9 @@ pub(crate) async fn an_import_from_a_repository_is_barred_by_its_target_too(
     let world = World::new(catalog.clone()).await;
     let (_, _, claim) = reading_from(&world, "other").await;
     let finish = world.finish_on(&claim, None);
-    assert!(catalog.delete_repository(world.repository.id, at(500)).await.expect("an answer"));
+    assert!(
+        catalog.delete_repository(world.repository.id, &deed(at(500))).await.expect("an answer")
+    );
     let stopped = world.finish(&claim, &finish).await;
     let Finished::Stopped(Standing::Barred(text)) = stopped else { panic!("{stopped:?}") };
     assert!(text.starts_with("the repository was deleted"), "{text}");

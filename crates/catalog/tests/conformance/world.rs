@@ -3,12 +3,13 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
-use catalog::{Catalog, Checkpoint, Claim, ClaimKey, Finish, Finished, NewUser};
+use catalog::{Catalog, Checkpoint, Claim, ClaimKey, Finish, Finished, Landing, NewUser};
 use model::{
-    ApiKey, ApiKeyId, Commit, CommitId, Connector, ConnectorId, ConnectorKind, Extent, Hash,
-    Import, ImportOptions, ImportProgress, ImportSource, ImportSpec, JobId, JobStatus, NewApiKey,
-    Organization, OrganizationId, Repository, RepositoryId, Root, Run, SegmentId, SegmentRecord,
-    ShardState, SourceRepository, Timestamp, User, UserId, WriterId,
+    Actor, ApiKey, ApiKeyId, AuditRecord, Commit, CommitId, Connector, ConnectorId, ConnectorKind,
+    Deed, Extent, Hash, Import, ImportOptions, ImportProgress, ImportSource, ImportSpec, JobId,
+    JobStatus, NewApiKey, ObjectPath, Organization, OrganizationId, PageRequest, Repository,
+    RepositoryId, Root, Run, SegmentId, SegmentRecord, Session, SessionId, ShardState,
+    SourceRepository, StagedChange, Timestamp, Upload, UploadId, User, UserId, WriterId,
 };
 use uuid::Uuid;
 
@@ -18,6 +19,9 @@ pub(crate) const LONG_MS: i64 = 60_000;
 pub(crate) const ENDED_MS: i64 = -1;
 /// Attempts that no test but those about attempts exhausts.
 pub(crate) const ATTEMPTS: u32 = 5;
+
+/// How long sessions and uploads of the tests are open.
+pub(crate) const OPEN_MS: i64 = 100_000_000;
 
 /// The catalog with an organization, its owner, a repository and a connector attached to it.
 pub(crate) struct World {
@@ -34,12 +38,26 @@ pub(crate) fn at(n: i64) -> Timestamp {
     Timestamp::from_seconds(1_700_000_000 + n)
 }
 
+/// Something done by whoever runs the server, where it does not matter what.
+pub(crate) fn deed(now: Timestamp) -> Deed {
+    Deed {
+        at: now,
+        organization: None,
+        actor: Actor::Operator,
+        request_id: String::new(),
+        action: "Test",
+        resource: String::new(),
+        details: [].into(),
+    }
+}
+
 pub(crate) fn new_user(name: &str) -> NewUser {
     let user = User {
         id: UserId(Uuid::new_v4()),
         username: name.to_owned(),
         email: format!("{name}@example.org"),
         full_name: format!("{name} Doe"),
+        bio: format!("I am {name}"),
         created_at: at(0),
         has_password: false,
     };
@@ -118,6 +136,29 @@ pub(crate) fn run(writer: WriterId, number: u32) -> Run {
     }
 }
 
+/// Does so many things, many of them at a time: alone each would wait for the disk.
+pub(crate) async fn many<F>(amount: u64, mut thing: impl FnMut() -> F)
+where
+    F: Future<Output = ()> + Send + 'static,
+{
+    let mut tasks = tokio::task::JoinSet::new();
+    for _ in 0..amount {
+        if tasks.len() == 200 {
+            tasks.join_next().await.expect("a task").expect("no panic");
+        }
+        tasks.spawn(thing());
+    }
+    while let Some(done) = tasks.join_next().await {
+        done.expect("no panic");
+    }
+}
+
+/// A staged entry, or a deletion.
+pub(crate) fn change(path: &str, entry: Option<&[u8]>) -> StagedChange {
+    let path = ObjectPath::new(path).expect("a path");
+    StagedChange { path, entry: entry.map(<[u8]>::to_vec) }
+}
+
 /// The shard after `objects` objects.
 pub(crate) fn shard(objects: u64) -> ShardState {
     ShardState {
@@ -160,14 +201,20 @@ impl World {
     pub(crate) async fn named(catalog: Arc<dyn Catalog>, name: &str) -> Self {
         let owner = new_user(if name == "acme" { "owner" } else { name }).user;
         let new = NewUser { user: owner.clone(), password_hash: None };
-        catalog.create_user(&new).await.expect("a user");
+        catalog.create_user(&new, &deed(at(0))).await.expect("a user");
         let organization = new_organization(name);
-        catalog.create_organization(&organization, owner.id).await.expect("an organization");
+        catalog
+            .create_organization(&organization, owner.id, &deed(at(0)))
+            .await
+            .expect("an organization");
         let repository = new_repository(organization.id, owner.id, "data");
-        catalog.create_repository(&repository).await.expect("a repository");
+        catalog.create_repository(&repository, &deed(at(0))).await.expect("a repository");
         let connector = new_connector(organization.id, owner.id, "lake");
-        catalog.create_connector(&connector, "tc1:a:sealed").await.expect("a connector");
-        catalog.attach(repository.id, connector.id, at(3)).await.expect("an attachment");
+        catalog
+            .create_connector(&connector, "tc1:a:sealed", &deed(at(0)))
+            .await
+            .expect("a connector");
+        catalog.attach(repository.id, connector.id, &deed(at(3))).await.expect("an attachment");
         Self { catalog, owner, organization, repository, connector, clock: AtomicI64::new(10) }
     }
 
@@ -179,14 +226,17 @@ impl World {
     /// One more user.
     pub(crate) async fn user(&self, name: &str) -> User {
         let new = new_user(name);
-        self.catalog.create_user(&new).await.expect("a user");
+        self.catalog.create_user(&new, &deed(at(0))).await.expect("a user");
         new.user
     }
 
     /// One more organization of the owner.
     pub(crate) async fn another_organization(&self, name: &str) -> Organization {
         let new = new_organization(name);
-        self.catalog.create_organization(&new, self.owner.id).await.expect("an organization");
+        self.catalog
+            .create_organization(&new, self.owner.id, &deed(at(0)))
+            .await
+            .expect("an organization");
         new
     }
 
@@ -197,7 +247,7 @@ impl World {
         name: &str,
     ) -> Repository {
         let new = new_repository(organization.id, self.owner.id, name);
-        self.catalog.create_repository(&new).await.expect("a repository");
+        self.catalog.create_repository(&new, &deed(at(0))).await.expect("a repository");
         new
     }
 
@@ -229,7 +279,7 @@ impl World {
 
     /// A stored, pending job.
     pub(crate) async fn start(&self) -> JobId {
-        self.catalog.create_import(&self.new_import(), None).await.expect("a job")
+        self.catalog.create_import(&self.new_import(), None, &deed(at(0))).await.expect("a job")
     }
 
     /// The next claim, if there is one.
@@ -284,7 +334,7 @@ impl World {
 
     /// Stores `new`, which then fails with so many runs.
     pub(crate) async fn failed(&self, new: &Import, runs: u32) -> JobId {
-        let job = self.catalog.create_import(new, None).await.expect("a job");
+        let job = self.catalog.create_import(new, None, &deed(at(0))).await.expect("a job");
         let claim = self.claim().await;
         assert_eq!(claim.import.id, job);
         for number in 0..runs {
@@ -338,7 +388,7 @@ impl World {
 
     pub(crate) async fn finish(&self, claim: &Claim, finish: &Finish) -> Finished {
         let now = self.tick();
-        self.catalog.finish_import(key(claim), finish, now).await.expect("a finish")
+        self.catalog.finish_import(key(claim), finish, &deed(now)).await.expect("a finish")
     }
 
     /// Starts, claims and finishes a job; its commit is the new head.
@@ -347,5 +397,91 @@ impl World {
         let finish = self.finish_on(&claim, self.head().await);
         assert_eq!(self.finish(&claim, &finish).await, Finished::Completed);
         finish.commit.expect("the commit")
+    }
+
+    /// Something that the owner does at `now`.
+    pub(crate) fn deed_at(&self, action: &'static str, now: Timestamp) -> Deed {
+        Deed {
+            at: now,
+            organization: Some(self.organization.id),
+            actor: Actor::User { id: self.owner.id, name: self.owner.username.clone() },
+            request_id: format!("request of {action}"),
+            action,
+            resource: format!("things/{action}"),
+            details: [("why".to_owned(), "\"test\"".to_owned())].into(),
+        }
+    }
+
+    /// Something that the owner does in the next second.
+    pub(crate) fn deed(&self, action: &'static str) -> Deed {
+        self.deed_at(action, self.tick())
+    }
+
+    /// The organization's log, newest first.
+    pub(crate) async fn log(&self) -> Vec<AuditRecord> {
+        let page = PageRequest { after: None, amount: 1_000 };
+        self.catalog.audit(self.organization.id, &page).await.expect("a page").rows
+    }
+
+    /// What the organization's log says was done, oldest first.
+    pub(crate) async fn actions(&self) -> Vec<String> {
+        let log = self.log().await.into_iter().rev();
+        log.map(|record| record.action).collect()
+    }
+
+    /// A session that is not stored.
+    pub(crate) fn new_session(&self) -> Session {
+        let created_at = self.tick();
+        Session {
+            id: SessionId(Uuid::new_v4()),
+            repository: self.repository.id,
+            base: None,
+            created_by: self.owner.id,
+            created_at,
+            expires_at: created_at.plus_ms(OPEN_MS),
+            revision: 0,
+        }
+    }
+
+    /// An open session.
+    pub(crate) async fn session(&self) -> Session {
+        let deed = self.deed("CreateSession");
+        self.catalog.create_session(&self.new_session(), &deed).await.expect("a session")
+    }
+
+    /// Stages changes; whether the session was open.
+    pub(crate) async fn stage(&self, session: &Session, changes: &[StagedChange]) -> bool {
+        let now = self.tick();
+        self.catalog.stage(session.id, changes, &[], None, now).await.expect("an answer")
+    }
+
+    /// A multipart upload that is not stored.
+    pub(crate) fn new_upload(&self, session: &Session) -> Upload {
+        let created_at = self.tick();
+        Upload {
+            id: UploadId(Uuid::new_v4()),
+            repository: session.repository,
+            session: session.id,
+            path: ObjectPath::new("large//\u{e4}").expect("a path"),
+            created_at,
+            expires_at: created_at.plus_ms(OPEN_MS),
+        }
+    }
+
+    /// A stored multipart upload.
+    pub(crate) async fn upload(&self, session: &Session) -> Upload {
+        let new = self.new_upload(session);
+        self.catalog.create_upload(&new).await.expect("an upload");
+        new
+    }
+
+    /// A commit to be made on `parent`, its pages in a segment of a new writer.
+    pub(crate) async fn landing_on(&self, parent: Option<CommitId>) -> Landing {
+        let writer = self.catalog.open_writer(self.tick()).await.expect("a writer");
+        Landing {
+            expected_head: parent,
+            commit: self.new_commit(parent, writer),
+            segments: vec![segment(self.repository.id, writer, 1)],
+        }
     }
 }

@@ -49,6 +49,9 @@ impl Mark {
         for run in &roots.runs {
             self.add_run(*run).await?;
         }
+        for list in &roots.lists {
+            self.add_content(&Content::List(*list)).await?;
+        }
         for piece in &roots.pieces {
             self.live.add(*piece);
         }

@@ -6,20 +6,34 @@
 //! and tiny segments together. [`worker`] does all this on schedule and on request. A collection
 //! that is cut off anywhere has taken nothing that is needed; the next one goes on.
 //!
-//! # Why nothing is lost that a running import needs
+//! # Why nothing is lost that an import or a session needs
 //!
-//! Collections do not stop imports, so roots appear while a collection is under way. Bytes come to
+//! Collections stop nobody, so roots appear while a collection is under way. Bytes come to
 //! be needed in two ways only: a segment is recorded, or something new refers to bytes that
 //! something already referred to. Nobody invents an address.
 //!
 //! - *The candidates are read first.* A segment that is recorded later is out of reach of this
 //!   collection, whatever refers to it. So is, wholly, each segment of a writer that is live when
 //!   the roots are read: what such a writer has recorded may be named by its next checkpoint only.
-//! - *Then the pins of jobs are read, and the heads and commits after them.* A job that ends in
-//!   between has been read with its pins, and its commit is read with the head. A job that begins
-//!   in between pins nothing that is not read with the heads: its base is a head (the commits that
-//!   were head when the collection began are not stale by its clock), the commit of a repository
-//!   that it imports from is one too, and the prior whose runs it takes over was pinned before.
+//! - *Then the pins of jobs are read, and the heads and commits after everything else.* A job that
+//!   ends in between has been read with its pins, and its commit is read with the head. A job that
+//!   begins in between pins nothing that is not read with the heads: its base is a head (the
+//!   commits that were head when the collection began are not stale by its clock), the commit of a
+//!   repository that it imports from is one too, and the prior whose runs it takes over was pinned
+//!   before.
+//! - *Uploads are read before sessions, and sessions before commits.* What moves on while the roots
+//!   are read moves in this direction: an upload ends in the transaction that stages its object, a
+//!   session ends in the one that stores its commit. So it is seen where it was or where it went.
+//!   What is staged for the first time lies in segments that are no candidates, in those of a
+//!   writer that was live when the writers were read (it is closed only once all that lies in them
+//!   is staged or given up), or in the parts of an upload. The base of a session that begins in
+//!   between is a head by then, or was one since the collection began, and is read with the
+//!   commits.
+//! - *Nothing is carried while where it is and where it goes are read.* A copy within a session and
+//!   a revert write addresses anew that may cease to be needed where they were found: the copied
+//!   entry can be replaced, the commit that held it can become stale. They hold `Engine::carrying`
+//!   from looking until it is written; a collection waits for them and keeps others waiting while
+//!   it reads the session, or the history. Each such address was marked then, or came later.
 //! - *Repositories that are deleted while the collection runs count as live*, or a job could carry
 //!   their entries elsewhere after its pins should have been read and before they are gone.
 //! - From then on whatever a job writes refers to what it pins (entries carried over from its base,
@@ -34,7 +48,7 @@
 //! # Memory
 //!
 //! Some 8 bytes for each item that is needed (16 while it is found), 40 for each page and run, 200
-//! for each segment, 100 for each commit that is kept.
+//! for each segment, 100 for each commit that is kept, 24 for each piece that is staged.
 
 mod compact;
 mod mark;
@@ -108,7 +122,7 @@ impl Engine {
         Ok(collection.report)
     }
 
-    fn reach(&self, site: &'static str) -> Result<()> {
+    pub(crate) fn reach(&self, site: &'static str) -> Result<()> {
         self.parts.failpoints.reach(site).map_err(Error::internal)
     }
 }

@@ -3,10 +3,12 @@
 //! The order in which they are read matters, see [`super`].
 
 use std::collections::HashSet;
+use std::ops::Bound;
 
-use model::{CommitId, Extent, RepositoryId, Root, Timestamp, WriterId};
+use model::{CommitId, Content, Extent, RepositoryId, Root, Timestamp, WriterId};
 
 use crate::commits::is_stale;
+use crate::sessions::Staged;
 use crate::{Engine, Error, Kind, Result};
 
 /// Rows fetched from the catalog at a time.
@@ -17,12 +19,14 @@ const BATCH: usize = 256;
 pub(super) struct Roots {
     /// Writers whose segments are needed wholly.
     pub(super) writers: HashSet<WriterId>,
-    /// Trees of commits and previews.
+    /// Trees of commits, previews and the bases of sessions.
     pub(super) trees: Vec<Root>,
     /// Runs of imports; the entries in them are needed as well.
     pub(super) runs: Vec<Extent>,
-    /// Pieces of objects that are not complete.
+    /// Pieces of objects that are not complete, or staged.
     pub(super) pieces: Vec<Extent>,
+    /// Extent lists of staged objects; the pieces in them are needed as well.
+    pub(super) lists: Vec<Extent>,
 }
 
 /// The repositories that are deleted. They do not come back.
@@ -46,6 +50,8 @@ impl Roots {
         let mut roots = Self::default();
         roots.writers.extend(engine.catalog().live_writers().await?);
         roots.add_pins(engine).await?;
+        roots.add_uploads(engine).await?;
+        roots.add_sessions(engine, deleted).await?;
         roots.add_commits(engine, now, deleted).await?;
         Ok(roots)
     }
@@ -63,6 +69,45 @@ impl Roots {
         Ok(())
     }
 
+    /// Parts that have arrived. Of an upload that is completed meanwhile the object is staged by
+    /// the time that the sessions are read.
+    async fn add_uploads(&mut self, engine: &Engine) -> Result<()> {
+        for upload in engine.catalog().open_uploads().await? {
+            let parts = engine.catalog().parts(upload).await?;
+            for part in parts.iter().filter(|part| !part.pieces.is_empty()) {
+                let pieces = tree::extent_list::decode(&part.pieces)?;
+                self.pieces.extend(pieces.iter().map(|piece| piece.extent));
+            }
+        }
+        Ok(())
+    }
+
+    /// What sessions read: their bases and what they have staged.
+    async fn add_sessions(
+        &mut self,
+        engine: &Engine,
+        deleted: &HashSet<RepositoryId>,
+    ) -> Result<()> {
+        for session in engine.catalog().open_sessions().await? {
+            if deleted.contains(&session.repository) {
+                continue;
+            }
+            self.trees.push(engine.session_base(&session).await?);
+            let _alone = engine.carrying.write().await;
+            let mut staged = Staged::new(engine, session.id, Bound::Unbounded, None);
+            while let Some(edit) = staged.next().await? {
+                match edit.entry.map(|entry| entry.content) {
+                    Some(Content::Pieces(pieces)) => {
+                        self.pieces.extend(pieces.iter().map(|piece| piece.extent));
+                    }
+                    Some(Content::List(list)) => self.lists.push(list),
+                    None => {}
+                }
+            }
+        }
+        Ok(())
+    }
+
     async fn add_commits(
         &mut self,
         engine: &Engine,
@@ -73,6 +118,7 @@ impl Roots {
             if deleted.contains(&repository.id) {
                 continue;
             }
+            let _alone = engine.carrying.write().await;
             let mut next = repository.head;
             // A damaged row can make a commit its own ancestor.
             let mut seen = HashSet::new();

@@ -11,7 +11,10 @@ use std::sync::Arc;
 use catalog::{Finish, Finished, Standing};
 use futures_util::stream::BoxStream;
 use futures_util::{StreamExt as _, TryStreamExt as _, future};
-use model::{Commit, CommitId, ImportMode, ImportProgress, Phase, Preview, Root, Run, ShardState};
+use model::{
+    Actor, Commit, CommitId, Deed, ImportMode, ImportProgress, Phase, Preview, Root, Run,
+    ShardState,
+};
 use tree::{Edit, Tree};
 
 use super::end::End;
@@ -54,7 +57,11 @@ pub(super) async fn commit(job: &Arc<Job>, found: &Found) -> Result<Option<Commi
             false => merge_into(job, head.as_ref(), found).await?,
         };
         let catalog = job.engine.catalog();
-        let finished = || catalog.finish_import(job.key, &finish, job.engine.now());
+        let deed = deed(job, &finish).await?;
+        let finished = || async {
+            let deed = Deed { at: job.engine.now(), ..deed.clone() };
+            catalog.finish_import(job.key, &finish, &deed).await
+        };
         match patiently(job.stop.requested(), finished).await? {
             Finished::Completed => {
                 job.reach("import.finished")?;
@@ -65,6 +72,34 @@ pub(super) async fn commit(job: &Arc<Job>, found: &Found) -> Result<Option<Commi
         }
     }
     Err(End::failed("the head of the repository kept moving while the import finished"))
+}
+
+/// What the log of the organization will say of the commit, if there is one: the import was ended
+/// by a worker, in the name of whoever started it.
+async fn deed(job: &Job, finish: &Finish) -> Result<Deed, End> {
+    let (catalog, spec) = (job.engine.catalog(), &job.import.spec);
+    let user = catalog.user(spec.created_by).await?;
+    let repository = catalog.repository_by_id(spec.repository).await?;
+    let (organization, repository) =
+        repository.map(|found| (found.organization, found.name)).unzip();
+    let deed = Deed {
+        at: job.engine.now(),
+        organization,
+        actor: Actor::User {
+            id: spec.created_by,
+            name: user.map(|user| user.username).unwrap_or_default(),
+        },
+        request_id: String::new(),
+        action: "CompleteImport",
+        resource: format!(
+            "repositories/{}/import/{}",
+            repository.unwrap_or_default(),
+            job.import.id
+        ),
+        details: BTreeMap::new(),
+    };
+    let deed = finish.commit_id.iter().fold(deed, |deed, id| deed.with("commit", id));
+    Ok(deed.with("objects_imported", finish.progress.objects_imported))
 }
 
 fn stopped(standing: Standing) -> End {

@@ -1,8 +1,8 @@
 //! Starting an import: access, validation, one row. Also its status, cancel and retry.
 
 use model::{
-    Connector, ConnectorId, Import, ImportMode, ImportOptions, ImportSource, ImportSpec, JobId,
-    Organization, Page, PageRequest, Repository, SourceRepository, limits,
+    Connector, ConnectorId, Deed, Import, ImportMode, ImportOptions, ImportSource, ImportSpec,
+    JobId, Organization, Page, PageRequest, Repository, SourceRepository, limits,
 };
 use sources::{Mapping, SourceUri};
 
@@ -45,8 +45,9 @@ impl Engine {
     ) -> Result<JobId> {
         let (organization, repository) =
             self.repository_for(principal, organization, repository, Verb::StartImport).await?;
-        let source = self.source_to_import(principal, &organization, &repository, &request).await?;
-        let spec = specification(principal, &repository, source, request)?;
+        let (source, place) =
+            self.source_to_import(principal, &organization, &repository, &request).await?;
+        let spec = specification(principal, &repository, (source, &place), request)?;
         let now = self.now();
         let import = Import::new(JobId(self.entropy().uuid()), spec, now);
         let since = now.plus_ms(-limits::IDEMPOTENCY_HOURS * 3_600_000);
@@ -56,7 +57,10 @@ impl Engine {
             let message = format!("Idempotency-Key: must have 1 to {bytes_max} bytes");
             return Err(Error::invalid(message));
         }
-        let job = self.catalog().create_import(&import, key).await?;
+        let deed =
+            self.deed_on_job(principal, "StartImport", &organization, &repository.name, import.id);
+        let deed = deed.with("source", place).with("destination", &import.spec.destination_path);
+        let job = self.catalog().create_import(&import, key, &deed).await?;
         if job != import.id {
             self.same_request(&import, job).await?;
         }
@@ -100,10 +104,10 @@ impl Engine {
         repository: &str,
         job: JobId,
     ) -> Result<Import> {
-        let (_, repository) =
+        let (organization, found) =
             self.repository_for(principal, organization, repository, Verb::CancelImport).await?;
-        let now = self.now();
-        let import = self.catalog().cancel_import(repository.id, job, now).await?;
+        let deed = self.deed_on_job(principal, "CancelImport", &organization, repository, job);
+        let import = self.catalog().cancel_import(found.id, job, &deed).await?;
         import.ok_or_else(|| Error::not_found("import job"))
     }
 
@@ -115,10 +119,10 @@ impl Engine {
         repository: &str,
         job: JobId,
     ) -> Result<JobId> {
-        let (_, repository) =
+        let (organization, found) =
             self.repository_for(principal, organization, repository, Verb::RetryImport).await?;
-        let now = self.now();
-        let retried = self.catalog().retry_import(repository.id, job, now).await;
+        let deed = self.deed_on_job(principal, "RetryImport", &organization, repository, job);
+        let retried = self.catalog().retry_import(found.id, job, &deed).await;
         let import = retried.map_err(|error| match error {
             catalog::Error::Conflict { .. } => {
                 Error::conflict("only a failed or canceled import can be retried")
@@ -128,6 +132,18 @@ impl Engine {
         let import = import.ok_or_else(|| Error::not_found("import job"))?;
         self.work.notify_one();
         Ok(import.id)
+    }
+
+    fn deed_on_job(
+        &self,
+        principal: &Principal,
+        action: &'static str,
+        organization: &Organization,
+        repository: &str,
+        job: JobId,
+    ) -> Deed {
+        let resource = format!("repositories/{repository}/import/{job}");
+        self.deed(principal, Some(organization.id), action, resource)
     }
 
     /// An idempotency key stands for one request.
@@ -239,7 +255,7 @@ fn one_source(request: &ImportRequest) -> Result<Asked<'_>> {
 fn specification(
     principal: &Principal,
     repository: &Repository,
-    (source, place): (ImportSource, String),
+    (source, place): (ImportSource, &str),
     request: ImportRequest,
 ) -> Result<ImportSpec> {
     let source_prefix = request.source_prefix.unwrap_or_default();

@@ -180,3 +180,76 @@ async fn what_comes_to_be_needed_before_anything_is_taken_is_spared() {
     world.assert_content("data", &new, None).await;
     world.assert_clean().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn sessions_and_collections_side_by_side() {
+    let world = World::new(&["data"]).await;
+    world.retain("data", Some(1)).await;
+    world.import_of("data", &content(10, 3_000, 1)).await;
+    let (ended, mut expected) = (AtomicBool::new(false), content(10, 3_000, 1));
+    let sessions = async {
+        for round in 0..8_usize {
+            let session = world.begin("data").await;
+            for number in 0..6 {
+                // An object is moved on, and what it was copied from is replaced.
+                let (from, to) = (format!("s{number}"), format!("s{}", number + 1));
+                let bytes = pattern(4_000 + number, round);
+                world.stage("data", session, &from, &bytes).await;
+                world.copy("data", session, &from, &to).await;
+                expected.insert(from.clone(), pattern(10, round));
+                world.stage("data", session, &from, &expected[&from]).await;
+                expected.insert(to, bytes);
+            }
+            let moved = expected["k000"].clone();
+            world.copy("data", session, "k000", "moved").await;
+            expected.insert("moved".to_owned(), moved);
+            let before = world.commit("data", session).await.expect("committed");
+            let session = world.begin("data").await;
+            world.remove("data", session, "moved").await;
+            let removed = world.commit("data", session).await.expect("committed");
+            world.revert("data", removed).await.expect("reverted");
+            assert_ne!(before, removed);
+            world.clock.advance_ms(DAY_MS);
+        }
+        ended.store(true, Ordering::Relaxed);
+    };
+    let collect = async {
+        while !ended.load(Ordering::Relaxed) {
+            world.collect(AT_ONCE).await;
+        }
+    };
+    tokio::join!(sessions, collect);
+    world.assert_content("data", &expected, None).await;
+    world.collect(AT_ONCE).await;
+    world.assert_content("data", &expected, None).await;
+    world.assert_clean().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_copy_under_way_keeps_what_it_has_found() {
+    let mut world = World::new(&["data"]).await;
+    let ((reached, wait), (go, gone)) = (channel(), channel());
+    world.reopen(Arc::new(HoldAt("copy.found", reached, Mutex::new(gone)))).await;
+    let session = world.begin("data").await;
+    let bytes = pattern(50_000, 1);
+    world.stage("data", session, "from", &bytes).await;
+    let (engine, principal) = (world.engine.clone(), world.principal.clone());
+    let copying = tokio::spawn(async move {
+        engine.copy_object(&principal, ORG, "data", session, "from", "to").await
+    });
+    tokio::task::spawn_blocking(move || wait.recv()).await.expect("no panic").expect("reached");
+    // What it has found is needed by nothing any more, for all that a collection can see.
+    world.remove("data", session, "from").await;
+    let engine = world.engine.clone();
+    let collecting =
+        tokio::spawn(async move { engine.collect(&crate::world::forced(), &AT_ONCE).await });
+    tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+    assert!(!collecting.is_finished(), "it waits for the copy");
+    go.send(()).expect("it waits");
+    copying.await.expect("no panic").expect("copied");
+    collecting.await.expect("no panic").expect("collected");
+    world.collect(AT_ONCE).await;
+    let read = world.read_at("data", "to", &engine::At::Session(session)).await;
+    assert!(read.expect("the copy") == bytes);
+    world.assert_clean().await;
+}

@@ -5,18 +5,19 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use blocks::{Blocks, Local};
+use blocks::{Blocks, ItemKind, Local};
 use catalog::Catalog;
 use catalog::seal::KeyRing;
 use catalog::sqlite::Sqlite;
 use engine::{
-    CollectSettings, ConnectorSpec, Credential, Engine, ImportRequest, ImportSettings, Located,
-    OrganizationSpec, Parts, Principal, RepositoryChange, RepositorySpec, Worker,
+    At, CollectSettings, CommitSpec, ConnectorSpec, Credential, Engine, ImportRequest,
+    ImportSettings, Located, OrganizationSpec, Parts, Principal, RepositoryChange, RepositorySpec,
+    Worker,
 };
 use futures_util::StreamExt;
 use model::{
-    Clock, CollectOptions, CollectReport, CommitId, ConnectorId, Entropy, Failpoints, Import,
-    JobId, JobStatus, NoFailpoints,
+    Clock, CollectOptions, CollectReport, CommitId, ConnectorId, Entropy, Entry, Failpoints, Hash,
+    Import, JobId, JobStatus, NoFailpoints, ObjectPath, Piece, SessionId, StagedChange,
 };
 use sample::Object;
 use sources::{Egress, Private, Sources, Timeouts};
@@ -72,7 +73,7 @@ impl World {
         let server = Arc::new(HostileS3::start(Objects::new()).await);
         let key = engine.bootstrap(None, None).await.expect("bootstrap").expect("a first user");
         let credential = Credential::Token(key.token);
-        let principal = engine.authenticate(&credential).await.expect("the first user");
+        let principal = engine.authenticate(&credential, None).await.expect("the first user");
         let spec = OrganizationSpec { name: ORG.to_owned(), display_name: "Acme".to_owned() };
         engine.create_organization(&principal, spec).await.expect("an organization");
         let spec = ConnectorSpec {
@@ -162,6 +163,61 @@ impl World {
         self.import(repository).await
     }
 
+    pub(crate) async fn begin(&self, repository: &str) -> SessionId {
+        let begun = self.engine.create_session(&self.principal, ORG, repository).await;
+        begun.expect("a session").id
+    }
+
+    /// Stages an object; its writer is gone afterwards.
+    pub(crate) async fn stage(&self, repository: &str, id: SessionId, path: &str, bytes: &[u8]) {
+        let found = self.engine.repository(&self.principal, ORG, repository).await;
+        let repository = found.expect("the repository").repository.id;
+        let now = Clock::now(&*self.clock);
+        let writer = self.catalog.open_writer(now).await.expect("a writer");
+        let opened = self.blocks.writer(repository, writer).open().await;
+        let mut segment = opened.expect("an open segment");
+        let hash = Hash::of(bytes);
+        let extent = segment.append(ItemKind::Object, bytes, hash).await.expect("appended");
+        let segments = [segment.seal().await.expect("sealed")];
+        let entry = Entry {
+            size: bytes.len() as u64,
+            hash,
+            content_type: "text/plain".into(),
+            last_modified: now,
+            metadata: BTreeMap::new(),
+            source: None,
+            content: model::Content::Pieces(vec![Piece { extent, hash }]),
+        };
+        let path = ObjectPath::new(path).expect("a path");
+        let entry = Some(tree::staged::encode(&path, &entry).expect("encoded"));
+        let change = [StagedChange { path, entry }];
+        let staged = self.catalog.stage(id, &change, &segments, None, now).await;
+        assert!(staged.expect("the catalog answers"), "the session is open");
+        self.catalog.close_writer(writer).await.expect("closed");
+    }
+
+    pub(crate) async fn copy(&self, repository: &str, id: SessionId, from: &str, to: &str) {
+        let (engine, principal) = (&self.engine, &self.principal);
+        let copied = engine.copy_object(principal, ORG, repository, id, from, to).await;
+        copied.expect("copied");
+    }
+
+    pub(crate) async fn remove(&self, repository: &str, id: SessionId, path: &str) {
+        let (engine, principal, paths) = (&self.engine, &self.principal, vec![path.to_owned()]);
+        let deleted = engine.delete_objects(principal, ORG, repository, id, paths).await;
+        deleted.expect("deleted");
+    }
+
+    pub(crate) async fn commit(&self, repository: &str, id: SessionId) -> engine::Result<CommitId> {
+        let spec = CommitSpec { message: "by hand".to_owned(), ..CommitSpec::default() };
+        self.engine.commit_session(&self.principal, ORG, repository, id, spec).await
+    }
+
+    pub(crate) async fn revert(&self, repository: &str, id: CommitId) -> engine::Result<CommitId> {
+        let (engine, id, spec) = (&self.engine, id.to_string(), CommitSpec::default());
+        engine.revert_commit(&self.principal, ORG, repository, &id, spec).await
+    }
+
     pub(crate) async fn delete(&self, repository: &str) {
         let deleted = self.engine.delete_repository(&self.principal, ORG, repository).await;
         deleted.expect("deleted");
@@ -188,9 +244,18 @@ impl World {
         path: &str,
         commit: Option<CommitId>,
     ) -> engine::Result<Vec<u8>> {
-        let commit = commit.map(|id| id.to_string());
+        self.read_at(repository, path, &commit.map_or(At::Head, |id| At::Commit(id.to_string())))
+            .await
+    }
+
+    pub(crate) async fn read_at(
+        &self,
+        repository: &str,
+        path: &str,
+        at: &At,
+    ) -> engine::Result<Vec<u8>> {
         let (engine, principal) = (&self.engine, &self.principal);
-        let opened = engine.open_object(principal, ORG, repository, path, commit.as_deref(), None);
+        let opened = engine.open_object(principal, ORG, repository, path, at, None);
         let mut body = opened.await?.body;
         let mut bytes = Vec::new();
         while let Some(chunk) = body.next().await {

@@ -154,7 +154,7 @@ async fn an_object_that_changes_is_read_as_it_is_then() {
     assert_eq!((job.status, &job.error), (JobStatus::Completed, &None));
     assert_eq!(world.read("k05").await, new.bytes);
     let principal = &world.principal;
-    let entry = world.engine.head_object(principal, "acme", "data", "k05", None).await;
+    let entry = world.engine.head_object(principal, "acme", "data", "k05", &engine::At::Head).await;
     let entry = entry.expect("the object");
     let etag = entry.source.as_ref().and_then(|source| source.source_etag.as_deref());
     assert_eq!(etag, Some(&*new.etag()));

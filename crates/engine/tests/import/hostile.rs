@@ -168,7 +168,11 @@ async fn failure(world: &World, job: &Import) -> String {
 }
 
 async fn entry(world: &World, path: &str) -> Entry {
-    world.engine.head_object(&world.principal, ORG, REPO, path, None).await.expect("an object")
+    world
+        .engine
+        .head_object(&world.principal, ORG, REPO, path, &engine::At::Head)
+        .await
+        .expect("an object")
 }
 
 /// The texts of all files of Rust below `folder`.

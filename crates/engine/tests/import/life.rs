@@ -38,7 +38,11 @@ async fn objects_of_every_size_arrive_byte_for_byte_and_outlive_the_source() {
     world.engine.delete_connector(&principal, ORG, connector).await.expect("deleted");
     for (key, bytes) in &list {
         assert!(world.read(key).await == *bytes, "{key}");
-        let entry = world.engine.head_object(&principal, ORG, REPO, key, None).await.expect(key);
+        let entry = world
+            .engine
+            .head_object(&principal, ORG, REPO, key, &engine::At::Head)
+            .await
+            .expect(key);
         assert_eq!(entry.hash, model::Hash::of(bytes), "{key}");
     }
     world.assert_sound().await;
@@ -61,7 +65,8 @@ async fn provenance_is_that_of_the_source() {
     let job = world.ended(world.start(request).await).await;
     assert_eq!(job.status, JobStatus::Completed, "{:?}", job.error);
     let path = "imported/datasets/file.csv";
-    let entry = world.engine.head_object(&world.principal, ORG, REPO, path, None).await;
+    let entry =
+        world.engine.head_object(&world.principal, ORG, REPO, path, &engine::At::Head).await;
     let entry = entry.expect("the object");
     let source = entry.source.as_deref().expect("provenance");
     assert_eq!(source.connector_id, Some(world.connector));
@@ -220,4 +225,37 @@ async fn an_idempotency_key_gives_the_first_job_back() {
     let key = Some("nightly-1");
     let other = world.engine.start_import(&world.principal, ORG, REPO, request, key).await;
     assert_eq!(other.expect_err("another request").kind, Kind::Conflict);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_audit_log_names_the_start_and_the_commit() {
+    let world = World::new(objects(&[("a".to_owned(), b"1".to_vec())])).await;
+    let (first, again) = (world.import().await, world.import().await);
+    assert_eq!(again.commit, first.commit, "nothing has changed");
+    let page = model::PageRequest { after: None, amount: 100 };
+    let log = world.engine.audit(&world.principal, ORG, page).await.expect("a page").rows;
+    let resource = |job: &model::Import| format!("repositories/{REPO}/import/{}", job.id);
+    let of_imports: Vec<_> = log
+        .iter()
+        .filter(|record| record.resource.contains("/import/"))
+        .map(|record| (&*record.action, record.resource.clone()))
+        .collect();
+    let (first_path, again_path) = (resource(&first), resource(&again));
+    assert_eq!(
+        of_imports,
+        [
+            ("StartImport", again_path),
+            ("CompleteImport", first_path.clone()),
+            ("StartImport", first_path),
+        ]
+    );
+    let completed = log.iter().find(|record| record.action == "CompleteImport").expect("a row");
+    let user = &world.principal.user;
+    assert_eq!(completed.actor, model::Actor::User { id: user.id, name: user.username.clone() });
+    assert_eq!(completed.details["commit"], first.commit.expect("a commit").to_string());
+    assert_eq!(completed.details["objects_imported"], "1");
+    let actions: Vec<_> = log.iter().map(|record| &*record.action).collect();
+    for action in ["CreateOrganization", "CreateRepository", "CreateConnector", "AttachConnector"] {
+        assert!(actions.contains(&action), "{action}");
+    }
 }

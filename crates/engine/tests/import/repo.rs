@@ -59,7 +59,8 @@ impl Repo<'_> {
     pub(crate) async fn read(&self, path: &str) -> Vec<u8> {
         let World { engine, principal, .. } = self.world;
         let (organization, name) = (&self.organization, &self.name);
-        let opened = engine.open_object(principal, organization, name, path, None, None).await;
+        let opened =
+            engine.open_object(principal, organization, name, path, &engine::At::Head, None).await;
         let mut body = opened.expect("an object").body;
         let mut bytes = Vec::new();
         while let Some(chunk) = body.next().await {
@@ -72,7 +73,10 @@ impl Repo<'_> {
     pub(crate) async fn entry(&self, path: &str) -> Entry {
         let World { engine, principal, .. } = self.world;
         let (organization, name) = (&self.organization, &self.name);
-        engine.head_object(principal, organization, name, path, None).await.expect("an object")
+        engine
+            .head_object(principal, organization, name, path, &engine::At::Head)
+            .await
+            .expect("an object")
     }
 
     /// All entries of the head.

@@ -1,7 +1,7 @@
 //! Imports from another repository: entries are taken over, bytes and all.
 
 use engine::{Credential, ImportRequest, Kind, NewUserSpec, Principal};
-use model::{Entry, Import, ImportMode, ImportOptions, JobId, JobStatus, SourceMetadata};
+use model::{Entry, Import, ImportMode, ImportOptions, JobId, JobStatus, Role, SourceMetadata};
 use sample::Object;
 use testkit::s3::{Objects, Op};
 
@@ -50,11 +50,12 @@ async fn user(world: &World, name: &str, organizations: &[&str]) -> Principal {
     };
     world.engine.add_user(spec).await.expect("a user");
     for organization in organizations {
-        let added = world.engine.add_member(&world.principal, organization, name).await;
+        let added =
+            world.engine.add_member(&world.principal, organization, name, Role::Member).await;
         added.expect("a member");
     }
     let key = world.engine.issue_key(name, "key").await.expect("a key");
-    world.engine.authenticate(&Credential::Token(key.token)).await.expect("the user")
+    world.engine.authenticate(&Credential::Token(key.token), None).await.expect("the user")
 }
 
 /// Bytes of all segments that hold something of this repository's own.
@@ -335,8 +336,8 @@ async fn who_loses_the_right_to_read_before_the_claim_gets_nothing() {
     let two = user(&world, "two", &[ORG, "theirs"]).await;
     let (of_one, of_two) = (started(&world, &one).await, started(&world, &two).await);
     let (engine, principal) = (&world.engine, &world.principal);
-    engine.remove_member(principal, "theirs", one.user.id).await.expect("removed");
-    engine.remove_member(principal, ORG, two.user.id).await.expect("removed");
+    engine.remove_member(principal, "theirs", &one.user.username).await.expect("removed");
+    engine.remove_member(principal, ORG, &two.user.username).await.expect("removed");
     world.work();
     for (id, said) in [(of_one, "lost access to the source repository"), (of_two, "was removed")] {
         let job = world.ended(id).await;

@@ -1,11 +1,11 @@
 //! Every verb for an owner, a member, a stranger and nobody.
 
 use engine::{
-    Credential, DiffQuery, Engine, ImportRequest, Kind, LogQuery, ObjectsQuery, Principal,
+    At, Credential, DiffQuery, Engine, ImportRequest, Kind, LogQuery, ObjectsQuery, Principal,
     RepositoryChange, RepositorySpec, Result,
 };
 use futures_util::future::BoxFuture;
-use model::{ConnectorId, Entropy, JobId, PageRequest, Secret, UserId};
+use model::{ConnectorId, Entropy, JobId, PageRequest, Role, Secret, UserId};
 
 use crate::world::{ORGANIZATION, REPOSITORY, World, connector_spec};
 
@@ -39,12 +39,12 @@ fn page() -> PageRequest {
 
 /// Everything that happens in an organization; what destroys comes last.
 #[rustfmt::skip]
-fn verbs() -> [(&'static str, Needs, Call); 30] {
+fn verbs() -> [(&'static str, Needs, Call); 31] {
     verbs![
         "organization" Member |e, p, o, i| e.organization(p, o);
         "members" Member |e, p, o, i| e.members(p, o);
-        "add member" Owner |e, p, o, i| e.add_member(p, o, "nobody");
-        "remove member" Owner |e, p, o, i| e.remove_member(p, o, i.user);
+        "add member" Owner |e, p, o, i| e.add_member(p, o, "nobody", Role::Member);
+        "remove member" Owner |e, p, o, i| e.remove_member(p, o, &i.user.to_string());
         "create connector" Owner |e, p, o, i| e.create_connector(p, o, connector_spec("new"));
         "connectors" Member |e, p, o, i| e.connectors(p, o);
         "connector" Member |e, p, o, i| e.connector(p, o, i.connector);
@@ -60,21 +60,22 @@ fn verbs() -> [(&'static str, Needs, Call); 30] {
         "repository" Member |e, p, o, i| e.repository(p, o, REPOSITORY);
         "update repository" Member |e, p, o, i|
             e.update_repository(p, o, REPOSITORY, RepositoryChange::default());
-        "head object" Member |e, p, o, i| e.head_object(p, o, REPOSITORY, "a", None);
-        "open object" Member |e, p, o, i| e.open_object(p, o, REPOSITORY, "a", None, None);
+        "head object" Member |e, p, o, i| e.head_object(p, o, REPOSITORY, "a", &At::Head);
+        "open object" Member |e, p, o, i| e.open_object(p, o, REPOSITORY, "a", &At::Head, None);
         "list objects" Member |e, p, o, i|
             e.list_objects(p, o, REPOSITORY, ObjectsQuery { amount: 1, ..Default::default() });
         "log" Member |e, p, o, i|
             e.log(p, o, REPOSITORY, LogQuery { amount: 1, ..Default::default() });
         "commit" Member |e, p, o, i| e.commit(p, o, REPOSITORY, "00000000");
         "diff" Member |e, p, o, i| e.diff(p, o, REPOSITORY, DiffQuery {
-            right: "00000000".into(), amount: 1, ..Default::default()
+            right: Some("00000000".into()), amount: 1, ..Default::default()
         });
         "start import" Member |e, p, o, i|
             e.start_import(p, o, REPOSITORY, ImportRequest::default(), None);
         "import" Member |e, p, o, i| e.import(p, o, REPOSITORY, i.job);
         "cancel import" Member |e, p, o, i| e.cancel_import(p, o, REPOSITORY, i.job);
         "retry import" Member |e, p, o, i| e.retry_import(p, o, REPOSITORY, i.job);
+        "audit" Owner |e, p, o, i| e.audit(p, o, page());
         "foreign repository" Member |e, p, o, i| e.repository(p, o, "absent");
         "delete connector" Owner |e, p, o, i| e.delete_connector(p, o, i.connector);
         "delete repository" Owner |e, p, o, i| e.delete_repository(p, o, REPOSITORY);
@@ -87,7 +88,7 @@ async fn every_verb_knows_owner_member_and_stranger() {
     let world = World::new().await;
     let (engine, owner) = (&world.engine, &world.owner);
     let (member, stranger) = (world.user("mia").await, world.user("sam").await);
-    engine.add_member(owner, ORGANIZATION, "mia").await.expect("a new member");
+    engine.add_member(owner, ORGANIZATION, "mia", Role::Member).await.expect("a new member");
     let ids = Ids {
         connector: world.connector("one").await,
         job: JobId(world.entropy.uuid()),
@@ -124,8 +125,10 @@ async fn nobody_gets_a_principal() {
         Credential::Basic { login: "olga".into(), password: secret("") },
         Credential::Basic { login: String::new(), password: secret("") },
         Credential::Basic { login: "absent".into(), password: secret("password") },
+        Credential::Login(secret("")),
+        Credential::Login(secret(&"0".repeat(43))),
     ] {
-        let error = world.engine.authenticate(&credential).await.expect_err("refused");
+        let error = world.engine.authenticate(&credential, None).await.expect_err("refused");
         assert_eq!(error.kind, Kind::Unauthenticated);
     }
 }

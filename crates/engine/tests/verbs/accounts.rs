@@ -1,7 +1,7 @@
 //! Accounts: the first start, keys, passwords.
 
 use engine::{Credential, Kind, NewUserSpec};
-use model::{ApiKeyId, Entropy, Secret};
+use model::{ApiKeyId, Clock, Entropy, Secret};
 
 use crate::world::World;
 
@@ -32,9 +32,9 @@ async fn the_first_start_makes_an_admin_once() {
     let new = engine.bootstrap(Some(chosen.clone()), Some(secret("a password"))).await;
     let new = new.expect("made").expect("the catalog was empty");
     assert_eq!(new.key.hint, "ator");
-    let admin = engine.authenticate(&Credential::Token(chosen)).await.expect("by token");
+    let admin = engine.authenticate(&Credential::Token(chosen), None).await.expect("by token");
     assert_eq!((admin.user.username.as_str(), admin.user.has_password), ("admin", true));
-    assert!(engine.authenticate(&basic("admin", "a password")).await.is_ok());
+    assert!(engine.authenticate(&basic("admin", "a password"), None).await.is_ok());
     assert!(engine.bootstrap(None, None).await.expect("no error").is_none());
     let me = engine.me(&admin).await.expect("me");
     assert!(me.has_password && me.organizations.is_empty());
@@ -48,7 +48,7 @@ async fn keys_come_show_their_hint_and_go() {
     let token = new.token.expose();
     assert!(token.starts_with("tuk-") && token.len() == 53 && token.ends_with(&new.key.hint));
     let credential = Credential::Token(new.token.clone());
-    let by_key = engine.authenticate(&credential).await.expect("by token");
+    let by_key = engine.authenticate(&credential, None).await.expect("by token");
     assert_eq!(by_key.user.id, owner.user.id);
     let names = |keys: Vec<model::ApiKey>| keys.into_iter().map(|k| k.name).collect::<Vec<_>>();
     assert_eq!(names(engine.keys(owner).await.expect("keys")), ["test", "laptop"]);
@@ -58,7 +58,7 @@ async fn keys_come_show_their_hint_and_go() {
     assert_eq!(foreign.kind, Kind::NotFound);
     engine.revoke_key(owner, new.key.id).await.expect("revoked");
     assert_eq!(names(engine.keys(owner).await.expect("keys")), ["test"]);
-    let revoked = engine.authenticate(&credential).await.expect_err("revoked");
+    let revoked = engine.authenticate(&credential, None).await.expect_err("revoked");
     assert_eq!(revoked.kind, Kind::Unauthenticated);
     let absent = engine.revoke_key(owner, ApiKeyId(world.entropy.uuid())).await;
     assert_eq!(absent.expect_err("absent").kind, Kind::NotFound);
@@ -66,6 +66,30 @@ async fn keys_come_show_their_hint_and_go() {
         let error = engine.create_key(owner, name, "").await.err().expect("refused");
         assert!(error.kind == Kind::Invalid && error.message.starts_with("name:"), "{error}");
     }
+}
+
+#[tokio::test]
+async fn a_key_tells_when_it_was_last_used() {
+    let world = World::new().await;
+    let (engine, owner) = (&world.engine, &world.owner);
+    let new = engine.create_key(owner, "laptop", "").await.expect("a new key");
+    let last_used = async || {
+        let keys = engine.keys(owner).await.expect("keys");
+        keys.into_iter().find(|key| key.id == new.key.id).expect("the key").last_used_at
+    };
+    assert_eq!(last_used().await, None);
+    world.clock.advance_ms(3_600_000);
+    let used = world.clock.now();
+    engine.authenticate(&Credential::Token(new.token), None).await.expect("by token");
+    // It is recorded behind the answer's back.
+    let recorded = async {
+        while last_used().await.is_none() {
+            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        }
+    };
+    let in_time = tokio::time::timeout(std::time::Duration::from_secs(10), recorded).await;
+    in_time.expect("the use is recorded");
+    assert_eq!(last_used().await, Some(used));
 }
 
 #[tokio::test]
@@ -94,20 +118,20 @@ async fn passwords_open_by_name_or_email_and_lock_after_ten() {
     let engine = &world.engine;
     engine.add_user(spec("ada", Some("the right one"))).await.expect("a new user");
     for login in ["ada", "ada@example.com"] {
-        let ada = engine.authenticate(&basic(login, "the right one")).await.expect("ada");
+        let ada = engine.authenticate(&basic(login, "the right one"), None).await.expect("ada");
         assert_eq!(ada.user.username, "ada");
     }
     for login in ["ada", "unknown"] {
         for attempt in 0..10 {
-            let error = engine.authenticate(&basic(login, "a wrong one")).await;
+            let error = engine.authenticate(&basic(login, "a wrong one"), None).await;
             let kind = error.expect_err("wrong").kind;
             assert_eq!(kind, Kind::Unauthenticated, "{login}, attempt {attempt}");
         }
-        let locked = engine.authenticate(&basic(login, "the right one")).await;
+        let locked = engine.authenticate(&basic(login, "the right one"), None).await;
         let locked = locked.expect_err("locked");
         let kind = Kind::Throttled { retry_s: 15 * 60 };
         assert_eq!((locked.kind, locked.code), (kind, "ACCOUNT_LOCKED"), "{login}");
     }
     world.clock.advance_ms(15 * 60 * 1_000);
-    assert!(engine.authenticate(&basic("ada", "the right one")).await.is_ok());
+    assert!(engine.authenticate(&basic("ada", "the right one"), None).await.is_ok());
 }

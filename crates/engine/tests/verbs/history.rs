@@ -1,6 +1,6 @@
 //! Refs, the log, differences, staleness.
 
-use engine::{DiffQuery, Kind, LogQuery, ObjectsQuery, RepositoryChange, Status};
+use engine::{At, DiffQuery, Kind, LogQuery, ObjectsQuery, RepositoryChange, Status};
 use model::Commit;
 
 use crate::world::{ORGANIZATION, REPOSITORY, World};
@@ -108,7 +108,7 @@ async fn a_difference_says_how_and_groups() {
         .await;
     let query = |amount| DiffQuery {
         left: Some(left.id.to_string()),
-        right: right.id.to_string(),
+        right: Some(right.id.to_string()),
         amount,
         ..Default::default()
     };
@@ -147,13 +147,13 @@ async fn a_difference_says_how_and_groups() {
     let below = DiffQuery { prefix: "new/".into(), delimiter: Some("/".into()), ..query(10) };
     let (rows, _) = diff(&world, below).await.expect("a page");
     assert_eq!(rows, [row("new/1", Added, true), row("new/2/", Added, false)]);
-    let from_nothing = DiffQuery { left: None, right: left.id.to_string(), ..query(2) };
+    let from_nothing = DiffQuery { left: None, right: Some(left.id.to_string()), ..query(2) };
     let (rows, next) = diff(&world, from_nothing).await.expect("a page");
     assert_eq!(rows, [row("a", Added, true), row("gone/1", Added, true)]);
     assert_eq!(next.as_deref(), Some("gone/1"));
     let same = DiffQuery { left: Some(right.id.to_string()), ..query(10) };
     assert_eq!(diff(&world, same).await.expect("a page"), (vec![], None));
-    let empty = DiffQuery { right: String::new(), ..query(10) };
+    let empty = DiffQuery { right: Some(String::new()), ..query(10) };
     assert!(diff(&world, empty).await.expect_err("refused").message.starts_with("right:"));
 }
 
@@ -185,11 +185,11 @@ async fn a_commit_past_its_retention_is_stale_but_the_head() {
     assert!(stale(&old).await && !stale(&head).await);
 
     let reference = old.id.to_string();
-    let list = ObjectsQuery { reference: Some(reference.clone()), amount: 1, ..Default::default() };
-    let diff = DiffQuery { right: reference.clone(), amount: 1, ..Default::default() };
-    let reference = Some(reference.as_str());
+    let list = ObjectsQuery { at: At::Commit(reference.clone()), amount: 1, ..Default::default() };
+    let diff = DiffQuery { right: Some(reference.clone()), amount: 1, ..Default::default() };
+    let at = At::Commit(reference);
     for refused in [
-        engine.head_object(owner, ORGANIZATION, REPOSITORY, "a", reference).await.map(drop),
+        engine.head_object(owner, ORGANIZATION, REPOSITORY, "a", &at).await.map(drop),
         engine.list_objects(owner, ORGANIZATION, REPOSITORY, list).await.map(drop),
         engine.diff(owner, ORGANIZATION, REPOSITORY, diff).await.map(drop),
     ] {
@@ -200,5 +200,5 @@ async fn a_commit_past_its_retention_is_stale_but_the_head() {
     let page = engine.log(owner, ORGANIZATION, REPOSITORY, all).await.expect("a page");
     assert_eq!(page.rows.iter().map(|row| row.is_stale).collect::<Vec<_>>(), [false, true]);
     set(None).await.expect("changed");
-    assert!(engine.head_object(owner, ORGANIZATION, REPOSITORY, "a", reference).await.is_ok());
+    assert!(engine.head_object(owner, ORGANIZATION, REPOSITORY, "a", &at).await.is_ok());
 }

@@ -3,9 +3,12 @@
 
 mod access;
 mod accounts;
+mod audit;
 mod check;
 mod connectors;
+mod devices;
 mod history;
+mod logins;
 mod objects;
 mod organizations;
 mod repositories;

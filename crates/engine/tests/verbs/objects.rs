@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use engine::{Kind, ListedEntry, ObjectsQuery, RangeRequest, Result};
+use engine::{At, Kind, ListedEntry, ObjectsQuery, RangeRequest, Result};
 use futures_util::StreamExt;
 use model::limits::PIECE_BYTES;
 use model::{Content, Entry, Hash, ObjectPath};
@@ -16,7 +16,8 @@ async fn read(
     range: Option<RangeRequest>,
 ) -> Result<(Entry, Option<std::ops::Range<u64>>, Vec<u8>)> {
     let (engine, owner) = (&world.engine, &world.owner);
-    let opened = engine.open_object(owner, ORGANIZATION, REPOSITORY, path, None, range).await?;
+    let opened =
+        engine.open_object(owner, ORGANIZATION, REPOSITORY, path, &At::Head, range).await?;
     let mut bytes = Vec::new();
     let mut body = opened.body;
     while let Some(chunk) = body.next().await {
@@ -66,7 +67,8 @@ async fn what_is_not_there_is_not_found() {
         ("empty", Some("00000000"), Kind::NotFound),
         ("empty", Some("zzz"), Kind::NotFound),
     ] {
-        let head = engine.head_object(owner, ORGANIZATION, REPOSITORY, path, reference).await;
+        let at = reference.map_or(At::Head, |text: &str| At::Commit(text.to_owned()));
+        let head = engine.head_object(owner, ORGANIZATION, REPOSITORY, path, &at).await;
         assert_eq!(head.expect_err("refused").kind, kind, "{path:?} {reference:?}");
     }
 }
@@ -142,7 +144,8 @@ async fn damage_ends_the_body_and_names_the_path() {
     stored[2 << 20] ^= 1;
     std::fs::write(&file, stored).expect("writable");
     let (engine, owner) = (&world.engine, &world.owner);
-    let opened = engine.open_object(owner, ORGANIZATION, REPOSITORY, "dir/big", None, None).await;
+    let opened =
+        engine.open_object(owner, ORGANIZATION, REPOSITORY, "dir/big", &At::Head, None).await;
     let chunks: Vec<Result<bytes::Bytes>> = opened.expect("opened").body.collect().await;
     let (last, before) = chunks.split_last().expect("chunks");
     let error = last.as_ref().expect_err("damaged");
@@ -180,7 +183,7 @@ async fn listings_group_and_page() {
     let two = list(ObjectsQuery { after: one.next, ..by_slash }).await.expect("a page");
     assert_eq!((names(&two.rows), two.next), (vec!["c/"], None));
     let older = ObjectsQuery {
-        reference: Some(first.id.to_string()[..8].to_owned()),
+        at: At::Commit(first.id.to_string()[..8].to_owned()),
         prefix: "b".into(),
         ..query(10)
     };

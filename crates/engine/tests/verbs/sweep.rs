@@ -33,7 +33,9 @@ async fn only_what_nobody_knows_and_nobody_writes_goes() {
     assert_eq!(removed as usize, with_leftovers.len() - recorded.len());
     assert_eq!(world.segment_files(), recorded);
     let (engine, owner) = (&world.engine, &world.owner);
-    assert!(engine.head_object(owner, ORGANIZATION, REPOSITORY, "a", None).await.is_ok());
+    assert!(
+        engine.head_object(owner, ORGANIZATION, REPOSITORY, "a", &engine::At::Head).await.is_ok()
+    );
 }
 
 #[tokio::test]

@@ -16,8 +16,9 @@ use engine::{
 };
 use model::limits::PIECE_BYTES;
 use model::{
-    Clock, Commit, CommitId, ConnectorId, Content, Entropy, Entry, Hash, Import, ImportSpec, JobId,
-    NoFailpoints, ObjectPath, Piece, Repository, SegmentRecord, SourceMetadata, User, UserId,
+    Actor, Clock, Commit, CommitId, ConnectorId, Content, Deed, Entropy, Entry, Hash, Import,
+    ImportSpec, JobId, NoFailpoints, ObjectPath, Piece, Repository, SegmentRecord, SourceMetadata,
+    User, UserId,
 };
 use sources::{Egress, Private, Sources, Timeouts};
 use tempfile::TempDir;
@@ -71,10 +72,11 @@ impl World {
             username: String::new(),
             email: String::new(),
             full_name: String::new(),
+            bio: String::new(),
             created_at: clock.now(),
             has_password: false,
         };
-        let owner = Principal { user: nobody };
+        let owner = Principal::new(nobody);
         Self { folder, clock, entropy, catalog, blocks, engine: Engine::new(parts), owner }
     }
 
@@ -129,9 +131,22 @@ impl World {
         };
         let now = self.clock.now();
         let import = Import::new(JobId(self.entropy.uuid()), spec, now);
-        self.catalog.create_import(&import, None).await.expect("a new job");
+        self.catalog.create_import(&import, None, &self.deed()).await.expect("a new job");
         let claim = self.catalog.claim_import("test", 60_000, 10, now).await;
         claim.expect("the catalog answers").expect("a job to claim")
+    }
+
+    /// Something that no principal does.
+    fn deed(&self) -> Deed {
+        Deed {
+            at: self.clock.now(),
+            organization: None,
+            actor: Actor::Operator,
+            request_id: String::new(),
+            action: "Test",
+            resource: String::new(),
+            details: [].into(),
+        }
     }
 
     /// Commits `edits`: each a path with its bytes, or without to remove it.
@@ -196,7 +211,7 @@ impl World {
             preview: None,
         };
         let key = ClaimKey { job: claim.import.id, epoch: claim.epoch };
-        let finished = self.catalog.finish_import(key, &finish, self.clock.now()).await;
+        let finished = self.catalog.finish_import(key, &finish, &self.deed()).await;
         assert_eq!(finished.expect("finished"), Finished::Completed);
         self.clock.advance_ms(1_000);
         commit
@@ -315,7 +330,7 @@ async fn user(engine: &Engine, name: &str) -> Principal {
     };
     engine.add_user(spec).await.expect("a new user");
     let key = engine.issue_key(name, "test").await.expect("a new key");
-    engine.authenticate(&Credential::Token(key.token)).await.expect("a principal")
+    engine.authenticate(&Credential::Token(key.token), None).await.expect("a principal")
 }
 
 pub(crate) fn connector_spec(name: &str) -> ConnectorSpec {

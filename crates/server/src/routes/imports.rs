@@ -8,7 +8,7 @@ use http::{HeaderMap, StatusCode};
 use model::JobId;
 
 use crate::App;
-use crate::auth::{Caller, credential};
+use crate::auth::{Caller, Proven};
 use crate::error::{Error, Result};
 use crate::extract::{Json, Path, Query, id};
 use crate::middleware::RequestId;
@@ -96,12 +96,10 @@ pub(crate) async fn get(
 )]
 pub(crate) async fn events(
     State(app): State<App>,
-    Caller(principal): Caller,
+    Proven { principal, credential }: Proven,
     Extension(request_id): Extension<RequestId>,
     Path((organization, repository, job)): Path<JobPath>,
-    headers: HeaderMap,
 ) -> Result<Response> {
-    let credential = credential(&headers).ok_or_else(Error::unauthenticated)?;
     let (engine, job) = (app.engine, job_id(&job)?);
     let watch = Watch { engine, credential, principal, organization, repository, job, request_id };
     watch.answer(&app.watches).await

@@ -1,4 +1,4 @@
-//! The caller's own account and API keys.
+//! The caller's API keys.
 
 use axum::Json as Answer;
 use axum::extract::State;
@@ -8,16 +8,7 @@ use crate::App;
 use crate::auth::Caller;
 use crate::error::Result;
 use crate::extract::{Json, Path, id};
-use crate::wire::{ApiKey, ApiKeyCreated, CreateApiKey, Me, Results};
-
-/// Tell who is asking.
-#[utoipa::path(
-    get, path = "/auth/me", operation_id = "getMe", tag = "auth",
-    responses((status = 200, body = Me)),
-)]
-pub(crate) async fn me(State(app): State<App>, Caller(principal): Caller) -> Result<Answer<Me>> {
-    Ok(Answer(app.engine.me(&principal).await?.into()))
-}
+use crate::wire::{ApiKey, ApiKeyCreated, CreateApiKey, Results};
 
 /// Create an API key. Only this answer shows its token.
 #[utoipa::path(

@@ -10,7 +10,7 @@ use utoipa::IntoParams;
 use crate::App;
 use crate::auth::Caller;
 use crate::error::{Error, Result};
-use crate::extract::{Json, Path, Query, id};
+use crate::extract::{Json, Path, Query};
 use crate::wire::{
     AddMember, CreateOrganization, Membership, NameCheck, Organization, Results, Status,
 };
@@ -127,11 +127,12 @@ pub(crate) async fn add_member(
     Path(organization): Path<String>,
     Json(body): Json<AddMember>,
 ) -> Result<(StatusCode, Answer<Status>)> {
-    app.engine.add_member(&principal, &organization, &body.username).await?;
+    let role = body.role()?;
+    app.engine.add_member(&principal, &organization, &body.username, role).await?;
     Ok((StatusCode::CREATED, Answer(Status::OK)))
 }
 
-/// End a membership.
+/// End a membership, named by the user's id or username.
 #[utoipa::path(
     delete, path = "/organizations/{organization}/members/{user_id}",
     operation_id = "removeMember", tag = "organizations",
@@ -142,7 +143,6 @@ pub(crate) async fn remove_member(
     Caller(principal): Caller,
     Path((organization, user)): Path<(String, String)>,
 ) -> Result<StatusCode> {
-    let user = id(&user, "member")?;
-    app.engine.remove_member(&principal, &organization, user).await?;
+    app.engine.remove_member(&principal, &organization, &user).await?;
     Ok(StatusCode::NO_CONTENT)
 }

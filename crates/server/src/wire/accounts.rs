@@ -1,9 +1,12 @@
 //! Users and API keys.
 
-use model::Timestamp;
+use engine::MeChange;
+use model::{Secret, Timestamp};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
+
+use crate::extract::{optional_secret, secret};
 
 /// Who is asking.
 #[derive(Serialize, ToSchema)]
@@ -25,8 +28,33 @@ pub(crate) struct User {
     source: &'static str,
     /// `active`.
     status: &'static str,
+    /// What they say about themselves.
+    bio: String,
     #[schema(value_type = String, format = DateTime)]
     created_at: Timestamp,
+}
+
+/// What to change of the caller's account; what is left out stays.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct UpdateMe {
+    #[serde(default)]
+    full_name: Option<String>,
+    #[serde(default)]
+    bio: Option<String>,
+}
+
+/// A new password.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ChangePassword {
+    #[serde(deserialize_with = "secret")]
+    #[schema(value_type = String, format = Password, min_length = 8)]
+    pub(crate) new_password: Secret,
+    /// Needed if there is a password.
+    #[serde(default, deserialize_with = "optional_secret")]
+    #[schema(value_type = Option<String>, format = Password)]
+    pub(crate) current_password: Option<Secret>,
 }
 
 /// An organization, in short.
@@ -90,6 +118,12 @@ impl From<engine::Me> for Me {
     }
 }
 
+impl From<UpdateMe> for MeChange {
+    fn from(request: UpdateMe) -> Self {
+        Self { full_name: request.full_name, bio: request.bio }
+    }
+}
+
 impl From<model::User> for User {
     fn from(user: model::User) -> Self {
         Self {
@@ -99,6 +133,7 @@ impl From<model::User> for User {
             full_name: user.full_name,
             source: "password",
             status: "active",
+            bio: user.bio,
             created_at: user.created_at,
         }
     }

@@ -5,29 +5,42 @@
 //! empty.
 
 mod accounts;
+mod audit;
 mod commits;
 mod connectors;
 mod imports;
 mod jobs;
+mod logins;
 mod objects;
 mod organizations;
 mod repositories;
+mod sessions;
+mod uploads;
 
 use serde::Serialize;
 use utoipa::ToSchema;
 
-pub(crate) use accounts::{ApiKey, ApiKeyCreated, CreateApiKey, Me};
+pub(crate) use accounts::{
+    ApiKey, ApiKeyCreated, ChangePassword, CreateApiKey, Me, UpdateMe, User,
+};
+pub(crate) use audit::AuditRecord;
 pub(crate) use commits::CommitLog;
 pub(crate) use connectors::{
     AttachConnector, Connector, CreateConnector, TestConnectorConfig, UpdateConnector,
 };
 pub(crate) use imports::{ImportStarted, StartImport};
 pub(crate) use jobs::{Import, PlannedChange};
+pub(crate) use logins::{ConfirmDevice, DeviceCode, DevicePoll, DeviceToken, LogIn, LoggedIn};
 pub(crate) use objects::ListingEntry;
 pub(crate) use organizations::{
     AddMember, CreateOrganization, Membership, NameCheck, Organization,
 };
 pub(crate) use repositories::{CreateRepository, Repository, UpdateRepository};
+pub(crate) use sessions::{CommitSession, Committed, EntryRecord, RevertCommit, SessionCreated};
+pub(crate) use uploads::{
+    CompleteMultipart, DeleteObjects, FinalizeObject, MultipartStarted, ObjectCopied, ObjectStaged,
+    ObjectsDeleted, PartLink, UploadStarted,
+};
 
 /// How every refusal and failure looks.
 #[derive(Serialize, ToSchema)]
@@ -38,6 +51,9 @@ pub(crate) struct Error {
     pub(crate) code: String,
     /// Also in the `X-Request-Id` header and in the server's log.
     pub(crate) request_id: String,
+    /// Only of a device login whose time is over: `expired_token`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) error: Option<&'static str>,
 }
 
 impl Error {
@@ -46,6 +62,7 @@ impl Error {
             message: error.message().to_owned(),
             code: error.code().to_owned(),
             request_id: request_id.to_owned(),
+            error: error.device_error(),
         }
     }
 }
@@ -65,12 +82,13 @@ impl<T> Results<T> {
 /// It is done, or it works.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Status {
-    /// `ok`.
+    /// `ok`, or `confirmed` of a device.
     pub(crate) status: &'static str,
 }
 
 impl Status {
     pub(crate) const OK: Self = Self { status: "ok" };
+    pub(crate) const CONFIRMED: Self = Self { status: "confirmed" };
 }
 
 /// The kind of principal that makes things: this version knows users.

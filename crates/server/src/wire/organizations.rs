@@ -5,6 +5,8 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+use crate::error::{Error, Result};
+
 /// An organization.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Organization {
@@ -52,6 +54,21 @@ pub(crate) struct Membership {
 pub(crate) struct AddMember {
     /// Of an existing user.
     pub(crate) username: String,
+    /// `member` (the default) or `owner`.
+    #[serde(default)]
+    #[schema(pattern = "^(owner|member)$", extensions(("x-tilde-extension" = json!(true))))]
+    role: Option<String>,
+}
+
+impl AddMember {
+    /// What the member may do.
+    pub(crate) fn role(&self) -> Result<Role> {
+        match self.role.as_deref() {
+            None | Some("member") => Ok(Role::Member),
+            Some("owner") => Ok(Role::Owner),
+            Some(_) => Err(Error::invalid("role: must be owner or member")),
+        }
+    }
 }
 
 impl From<model::Organization> for Organization {

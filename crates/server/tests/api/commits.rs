@@ -94,3 +94,73 @@ async fn a_diff_names_what_changed() {
     assert_eq!(message, "right: required");
     world.get(&format!("{REPO}/diff?right=00000000")).await.refused(404);
 }
+
+#[tokio::test]
+async fn a_revert_undoes_one_commit() {
+    let (world, first, second) = two_commits().await;
+    let revert = |commit: &str| format!("{REPO}/commits/{commit}/revert");
+    let made = world.call("POST", &revert(&second), None).await.is(201).json();
+    let id = made["commit_id"].as_str().expect("an id");
+    assert_eq!(world.head().await, id);
+    let commit = world.get(&format!("{REPO}/commits/{id}")).await.is(200).json();
+    assert_eq!(commit["message"], "Revert \"Second\"");
+    assert_eq!(commit["parents"], json!([second]));
+    let diff = format!("{REPO}/diff?left={first}&right={id}");
+    assert_eq!(paths(&world.get(&diff).await.is(200).json()), []);
+
+    let body = json!({"message": "Again", "metadata": {"why": "test"}});
+    let made = world.post(&revert(id), body).await.is(201).json();
+    let again = made["commit_id"].as_str().expect("an id");
+    let commit = world.get(&format!("{REPO}/commits/{again}")).await.is(200).json();
+    assert_eq!(
+        (&commit["message"], &commit["metadata"]),
+        (&json!("Again"), &json!({"why": "test"}))
+    );
+    world.post(&revert(&again[..8]), json!({})).await.is(201);
+}
+
+#[tokio::test]
+async fn what_cannot_be_reverted_is_refused() {
+    let (world, first, second) = two_commits().await;
+    let revert = |commit: &str| format!("{REPO}/commits/{commit}/revert");
+    world.call("POST", &revert(&first), None).await.refused(400);
+    world.call("POST", &revert("00000000"), None).await.refused(404);
+    world.committed("d", "changed since").await;
+    let message = world.call("POST", &revert(&second), None).await.refused(409);
+    assert!(message.contains('d'), "{message}");
+    for body in ["[]", "{", r#"{"message": 1}"#, r#"{"metadata": {"a": 1}}"#] {
+        let headers = [("content-type", "application/json")];
+        let owner = Some(&*world.owner);
+        world.bytes("POST", &revert(&second), owner, &headers, body).await.refused(400);
+    }
+    let headers = [("content-type", "text/plain")];
+    let owner = Some(&*world.owner);
+    world.bytes("POST", &revert(&second), owner, &headers, "x").await.refused(415);
+}
+
+#[tokio::test]
+async fn a_filtered_log_pages_through_what_touches_a_path() {
+    let world = World::new(Objects::new()).await;
+    let mut touching = Vec::new();
+    for number in 0..3 {
+        touching.push(world.committed("dir/a", &number.to_string()).await);
+        world.committed("b", &number.to_string()).await;
+    }
+    touching.reverse();
+    for filter in ["object=dir%2Fa", "prefix=dir"] {
+        let (mut ids, mut after) = (Vec::new(), String::new());
+        loop {
+            let uri = format!("{REPO}/log?{filter}&amount=2&after={after}");
+            let page = world.get(&uri).await.is(200).json();
+            let rows = page["results"].as_array().expect("a list");
+            ids.extend(rows.iter().map(|row| row["id"].as_str().expect("an id").to_owned()));
+            if page["pagination"]["has_more"] == false {
+                break;
+            }
+            assert!(!rows.is_empty(), "a page with more to come is never empty");
+            after = page["pagination"]["next_offset"].as_str().expect("a cursor").to_owned();
+        }
+        assert_eq!(ids, touching, "{filter}");
+    }
+    world.get(&format!("{REPO}/log?object=dir%2Fa&prefix=b")).await.refused(400);
+}

@@ -7,6 +7,17 @@ use testkit::s3::Objects;
 
 use crate::world::{World, request};
 
+/// Operations that need no credential.
+const OPEN: [&str; 7] = [
+    "signup",
+    "login",
+    "createDeviceCode",
+    "getDeviceToken",
+    "receiveUpload",
+    "getDownload",
+    "headDownload",
+];
+
 /// Every operation: method, path, the operation.
 pub(crate) fn operations() -> Vec<(String, String, Value)> {
     let document: Value = serde_json::from_str(&server::document()).expect("it is JSON");
@@ -49,14 +60,22 @@ fn every_operation_is_named_and_lists_its_errors() {
         assert!(ids.insert(id.clone()), "{id} names two operations");
         assert!(operation["summary"].is_string(), "{id} has no summary");
         let responses = operation["responses"].as_object().expect("responses");
-        for status in ["401", "429", "500", "503"] {
-            assert!(responses.contains_key(status), "{id} lacks {status}");
+        let open = operation["security"] == serde_json::json!([]);
+        assert_eq!(open, OPEN.contains(&&*id), "{id}");
+        let of_callers = if open { &[][..] } else { &["401", "429"] };
+        for status in of_callers.iter().chain(&["500", "503"]) {
+            assert!(responses.contains_key(*status), "{id} lacks {status}");
+        }
+        if !open && method != "GET" && method != "HEAD" {
+            assert!(responses.contains_key("403"), "{id} lacks 403: a browser may be refused");
         }
         if path.contains('{') {
             assert!(responses.contains_key("404"), "{id} lacks 404");
         }
-        if operation.get("requestBody").is_some() {
-            assert!(responses.contains_key("400") && responses.contains_key("413"), "{id}");
+        if operation["requestBody"]["content"].get("application/json").is_some() {
+            for status in ["400", "408", "413", "415"] {
+                assert!(responses.contains_key(status), "{id} lacks {status}");
+            }
         }
         for (status, response) in responses {
             let described = response["description"].as_str().is_some_and(|text| !text.is_empty());
@@ -72,6 +91,9 @@ fn every_operation_is_named_and_lists_its_errors() {
         }
         let named = path.matches('{').count();
         let parameters = operation["parameters"].as_array().map_or(&[][..], Vec::as_slice);
+        if parameters.iter().any(|parameter| parameter["in"] == "query") {
+            assert!(responses.contains_key("400"), "{id} lacks 400");
+        }
         let of_path = parameters.iter().filter(|parameter| parameter["in"] == "path");
         assert_eq!(of_path.count(), named, "{id}");
     }
@@ -114,7 +136,9 @@ fn extensions_are_marked() {
     }
     assert!(job["objects_imported"].get(mark).is_none());
     let schemas = &document["components"]["schemas"];
-    assert_eq!(schemas["Membership"]["properties"]["role"][mark], true);
+    for schema in ["Membership", "AddMember"] {
+        assert_eq!(schemas[schema]["properties"]["role"][mark], true, "{schema}");
+    }
     let start = &schemas["StartImport"]["properties"];
     for (field, value) in start.as_object().expect("properties") {
         let marked = [
@@ -129,7 +153,17 @@ fn extensions_are_marked() {
         assert_eq!(value.get(mark).is_some(), marked.contains(&&**field), "{field}");
         assert!(value["description"].is_string(), "{field} is not described");
     }
+}
+
+#[test]
+fn operations_that_are_extensions_are_marked() {
+    let document: Value = serde_json::from_str(&server::document()).expect("it is JSON");
+    let mark = "x-tilde-extension";
     let extensions = [
+        "listAudit",
+        "receiveUpload",
+        "getDownload",
+        "headDownload",
         "updateConnector",
         "listImports",
         "watchImport",

@@ -2,18 +2,27 @@
 //! S3 protocol source.
 
 mod accounts;
+mod audit;
+mod authorization;
 mod commits;
 mod connectors;
+mod devices;
 mod document;
+mod downloads;
 mod events;
 mod front;
 mod imports;
 mod listener;
+mod logins;
 mod malformed;
 mod objects;
 mod observed;
 mod options;
 mod organizations;
 mod repositories;
+mod sessions;
+mod sockets;
 mod tenancy;
+mod tokens;
+mod uploads;
 mod world;

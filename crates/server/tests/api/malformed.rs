@@ -32,15 +32,15 @@ async fn unknown_paths_are_404_in_the_envelope() {
         "/favicon.ico",
         "//",
         "/api/v1/organizations/acme/",
-        &format!("{REPO}/sessions"),
-        &format!("{REPO}/object/multipart"),
-        &format!("{REPO}/changes"),
+        &format!("{REPO}/secrets"),
+        &format!("{REPO}/object/stage"),
+        &format!("{REPO}/sessions/x/approve"),
     ] {
         world.get(path).await.refused(404);
         world.send(request("POST", path, None, None)).await.refused(404);
     }
-    let sessions = world.call("POST", &format!("{REPO}/sessions"), None).await.refused(404);
-    assert_eq!(sessions, "this version of Tilde has no sessions and uploads yet");
+    let secrets = world.call("POST", &format!("{REPO}/secrets"), None).await.refused(404);
+    assert_eq!(secrets, "this version of Tilde has no secrets yet");
     let head = world.call("HEAD", "/none", None).await.is(404);
     assert!(head.body.is_empty());
 }
@@ -62,8 +62,13 @@ async fn wrong_methods_are_405_with_what_is_allowed() {
         ("PATCH", ORG, &["GET", "DELETE"][..]),
         ("POST", ORG, &["GET", "DELETE"]),
         ("PUT", ORGANIZATIONS, &["GET", "POST"]),
-        ("DELETE", &format!("{REPO}/object"), &["GET", "HEAD"]),
-        ("PUT", &format!("{REPO}/object"), &["GET", "HEAD"]),
+        ("POST", &format!("{REPO}/object"), &["GET", "HEAD", "PUT", "DELETE"]),
+        ("GET", &format!("{REPO}/object/copy"), &["POST"]),
+        ("POST", "/api/v1/uploads/x", &["PUT"]),
+        ("PUT", "/api/v1/downloads/x", &["GET", "HEAD"]),
+        ("GET", "/api/v1/auth/login", &["POST"]),
+        ("DELETE", "/api/v1/auth/me", &["GET", "PATCH"]),
+        ("POST", "/device", &["GET"]),
         ("TRACE", ORG, &["GET", "DELETE"]),
         ("OPTIONS", ORG, &["GET", "DELETE"]),
         ("PROPFIND", ORG, &["GET", "DELETE"]),

@@ -2,6 +2,7 @@
 //! without a socket.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use axum::body::{Body, Bytes};
@@ -13,7 +14,8 @@ use engine::{Engine, ImportSettings, Located, NewUserSpec, Parts, Worker};
 use http::header::{AUTHORIZATION, CONTENT_TYPE};
 use http::{HeaderMap, Request, StatusCode};
 use http_body_util::BodyExt;
-use model::{Clock, Entropy, NoFailpoints, Secret};
+use model::{Clock, Entropy, NoFailpoints, Secret, Timestamp};
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value, json};
 use server::{App, Watches};
 use sources::{Egress, Private, Sources, Timeouts};
@@ -26,6 +28,8 @@ use tower::ServiceExt;
 pub(crate) const ORG: &str = "/api/v1/organizations/acme";
 /// Its repository.
 pub(crate) const REPO: &str = "/api/v1/organizations/acme/repositories/data";
+/// Where users reach the server.
+pub(crate) const PUBLIC_URL: &str = "https://tilde.example.com";
 /// The owner's password, beside a key.
 pub(crate) const PASSWORD: &str = "correct horse battery";
 
@@ -37,6 +41,8 @@ pub(crate) struct World {
     /// Key of `mallory`, who has nothing.
     pub(crate) stranger: String,
     pub(crate) dir: tempfile::TempDir,
+    pub(crate) engine: Engine,
+    pub(crate) clock: Arc<Shifted>,
     /// Ends the streams.
     pub(crate) shutdown: CancellationToken,
     worker: Option<Worker>,
@@ -54,30 +60,27 @@ impl World {
     pub(crate) async fn bare(objects: Objects) -> Self {
         let source = HostileS3::start(objects).await;
         let dir = tempfile::tempdir().expect("a folder");
-        let engine = open(&dir);
+        let clock = Arc::new(Shifted::default());
+        let engine = open(&dir, clock.clone());
         let password = Some(Secret::new(PASSWORD.to_owned()));
         let first = engine.bootstrap(None, password).await.expect("bootstrap").expect("a user");
-        let spec = NewUserSpec {
-            username: "mallory".to_owned(),
-            email: String::new(),
-            full_name: String::new(),
-            password: None,
-        };
-        engine.add_user(spec).await.expect("a second user");
-        let second = engine.issue_key("mallory", "test").await.expect("a key");
+        let second = user(&engine, "mallory").await;
         let shutdown = CancellationToken::new();
         let app = App {
             engine: engine.clone(),
-            public_url: "https://tilde.example.com".into(),
+            public_url: PUBLIC_URL.into(),
             watches: Watches::new(shutdown.clone()),
+            trusted_proxies: Arc::default(),
             entropy: Arc::new(SeededEntropy::new(8)),
             version: "0.0.0-test",
         };
         Self {
             router: server::router(app),
             owner: first.token.expose().to_owned(),
-            stranger: second.token.expose().to_owned(),
-            worker: Some(Worker::start(engine)),
+            stranger: second,
+            worker: Some(Worker::start(engine.clone())),
+            engine,
+            clock,
             source,
             dir,
             shutdown,
@@ -105,6 +108,58 @@ impl World {
     /// From now on no import goes on.
     pub(crate) async fn rest(&mut self) {
         self.worker.take().expect("it rests once").stop().await;
+    }
+
+    /// The key of a new user.
+    pub(crate) async fn user(&self, name: &str) -> String {
+        user(&self.engine, name).await
+    }
+
+    /// A new session of the owner.
+    pub(crate) async fn session(&self) -> String {
+        let begun = self.call("POST", &format!("{REPO}/sessions"), None).await.is(201).json();
+        begun["session_id"].as_str().expect("an id").to_owned()
+    }
+
+    /// Stages an object; its ETag.
+    pub(crate) async fn stage(&self, session: &str, path: &str, bytes: &str) -> String {
+        let uri = place("object", session, path);
+        let headers = [("content-type", "text/plain")];
+        let staged = self.bytes("PUT", &uri, Some(&self.owner), &headers, bytes.to_owned()).await;
+        staged.is(201).json()["etag"].as_str().expect("an ETag").to_owned()
+    }
+
+    /// Commits a session; the commit's id.
+    pub(crate) async fn commit(&self, session: &str, message: &str) -> String {
+        let uri = format!("{REPO}/sessions/{session}");
+        let commit = self.post(&uri, json!({"message": message})).await.is(200).json();
+        commit["commit_id"].as_str().expect("an id").to_owned()
+    }
+
+    /// A commit of one object.
+    pub(crate) async fn committed(&self, path: &str, bytes: &str) -> String {
+        let session = self.session().await;
+        self.stage(&session, path, bytes).await;
+        self.commit(&session, &format!("Put {path}")).await
+    }
+
+    /// A request with any headers and any bytes.
+    pub(crate) async fn bytes(
+        &self,
+        method: &str,
+        uri: &str,
+        token: Option<&str>,
+        headers: &[(&str, &str)],
+        body: impl Into<Body>,
+    ) -> Answer {
+        let mut request = Request::builder().method(method).uri(uri);
+        if let Some(token) = token {
+            request = request.header(AUTHORIZATION, format!("Bearer {token}"));
+        }
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        self.send(request.body(body.into()).expect("a legal request")).await
     }
 
     /// The answer to a request, its body yet to come.
@@ -240,8 +295,53 @@ pub(crate) fn request(
     request.body(body).expect("a legal request")
 }
 
-fn open(dir: &tempfile::TempDir) -> Engine {
-    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+/// The clock of the machine, put forward.
+#[derive(Default)]
+pub(crate) struct Shifted {
+    by_ms: AtomicI64,
+}
+
+impl Shifted {
+    pub(crate) fn forward_ms(&self, by_ms: i64) {
+        self.by_ms.fetch_add(by_ms, Ordering::SeqCst);
+    }
+}
+
+impl Clock for Shifted {
+    fn now(&self) -> Timestamp {
+        SystemClock.now().plus_ms(self.by_ms.load(Ordering::SeqCst))
+    }
+}
+
+/// The URI of a request about one object of a session, below the repository.
+pub(crate) fn place(route: &str, session: &str, path: &str) -> String {
+    format!("{REPO}/{route}?session_id={session}&path={}", escaped(path))
+}
+
+pub(crate) fn escaped(text: &str) -> String {
+    utf8_percent_encode(text, NON_ALPHANUMERIC).to_string()
+}
+
+/// What is at an absolute URL of this server, as a request without a socket takes it.
+#[track_caller]
+pub(crate) fn local(url: &Value) -> String {
+    let url = url.as_str().expect("a URL");
+    url.strip_prefix(PUBLIC_URL).expect("a URL of this server").to_owned()
+}
+
+/// The key of a new user without a password.
+async fn user(engine: &Engine, name: &str) -> String {
+    let spec = NewUserSpec {
+        username: name.to_owned(),
+        email: String::new(),
+        full_name: String::new(),
+        password: None,
+    };
+    engine.add_user(spec).await.expect("a new user");
+    engine.issue_key(name, "test").await.expect("a key").token.expose().to_owned()
+}
+
+fn open(dir: &tempfile::TempDir, clock: Arc<dyn Clock>) -> Engine {
     let entropy: Arc<dyn Entropy> = Arc::new(SeededEntropy::new(7));
     let catalog = Sqlite::open(&dir.path().join("tilde.db"), &*entropy).expect("a catalog");
     let catalog: Arc<dyn catalog::Catalog> = Arc::new(catalog);

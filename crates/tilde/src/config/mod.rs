@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, bail};
 use engine::CollectSettings;
+use model::Cidr;
 use serde_json::Value;
 use serde_saphyr::UserMessageFormatter;
 use sources::{Endpoint, Private, TokenEndpoint, VerifyMode};
@@ -50,6 +51,8 @@ pub(crate) struct Config {
     pub(crate) log_level: String,
     /// `auth.encryption.keys`
     pub(crate) encryption_keys: Vec<Key>,
+    /// `auth.trusted_proxies`
+    pub(crate) trusted_proxies: Vec<Cidr>,
     /// `imports.concurrency`
     pub(crate) imports_concurrency: usize,
     /// `imports.jobs`
@@ -170,6 +173,7 @@ impl Config {
             log_format: LogFormat::Text,
             log_level: String::new(),
             encryption_keys: Vec::new(),
+            trusted_proxies: Vec::new(),
             imports_concurrency: 0,
             imports_jobs: 0,
             imports_verify: VerifyMode::Auto,

@@ -2,7 +2,6 @@
 //! environment, the error messages and docs/configuration.md all follow from it; there is no second
 //! list.
 
-use std::path::PathBuf;
 use std::str::FromStr;
 
 use model::limits::TRANSFERS_MAX;
@@ -141,6 +140,18 @@ pub(crate) const OPTIONS: &[Opt] = &[
             `${env:NAME}` or `${file:/path}`. `head -c 32 /dev/urandom | base64` makes one. A lost \
             key makes the connectors it sealed unusable; imported data stays readable.",
         set: |config, value| keys::set(&mut config.encryption_keys, value),
+    },
+    Opt {
+        key: "auth.trusted_proxies",
+        default: "[127.0.0.0/8, '::1/128']",
+        unset: "",
+        short: None,
+        expects: "a list of networks like [10.0.0.0/8, fd00::/8]",
+        about: "Where proxies are that set `X-Forwarded-For`. Wrong passwords and device logins \
+            are limited for each address that a request comes from; from a proxy listed here, \
+            that is the last one in the header which is no such proxy. List no address from which \
+            clients come straight: they could write what they like.",
+        set: |config, value| list(&mut config.trusted_proxies, value),
     },
     Opt {
         key: "imports.concurrency",
@@ -324,7 +335,7 @@ where
     Ok(())
 }
 
-fn list(slot: &mut Vec<PathBuf>, value: &Value) -> Result<(), String> {
+fn list<T: FromStr>(slot: &mut Vec<T>, value: &Value) -> Result<(), String> {
     let items = items(value).ok_or_else(|| found(value))?;
     *slot = items.iter().map(parsed).collect::<Result<_, _>>()?;
     Ok(())

@@ -56,6 +56,23 @@ fn lists_come_as_yaml_and_with_commas() {
 }
 
 #[test]
+fn only_this_machine_is_a_trusted_proxy_until_others_are_named() {
+    let trusts = |yaml: &str, address: &str| {
+        let address = address.parse().expect("an address");
+        let config = load(yaml, &[], &[]).expect("valid");
+        config.trusted_proxies.iter().any(|range| range.contains(address))
+    };
+    for address in ["127.0.0.1", "::1"] {
+        assert!(trusts("", address), "{address}");
+        assert!(!trusts("auth: {trusted_proxies: []}", address), "{address}");
+    }
+    assert!(!trusts("", "10.0.0.7"));
+    let named = "auth: {trusted_proxies: [10.0.0.0/24]}";
+    assert!(trusts(named, "10.0.0.7") && !trusts(named, "127.0.0.1"));
+    assert!(load("auth: {trusted_proxies: [proxy]}", &[], &[]).is_err());
+}
+
+#[test]
 fn errors_say_where_which_and_what_is_expected() {
     let numbers = "FILE: `imports.concurrency` must be a number from 1 to 256";
     let url = "FILE: `public_url` must be a URL like https://data.example.com, without path, query \

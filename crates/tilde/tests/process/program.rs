@@ -142,13 +142,24 @@ impl Server {
         token: &str,
         body: Option<Value>,
     ) -> (u16, Vec<u8>) {
+        self.authorized(method, path, &format!("Bearer {token}"), body)
+    }
+
+    /// As [`Server::bytes`], with this `Authorization` header.
+    pub(crate) fn authorized(
+        &self,
+        method: &str,
+        path: &str,
+        authorization: &str,
+        body: Option<Value>,
+    ) -> (u16, Vec<u8>) {
         let address = self.url.strip_prefix("http://").expect("plain HTTP");
         let mut stream = TcpStream::connect(address).expect("it listens");
         let body = body.map(|body| body.to_string()).unwrap_or_default();
         let length = body.len();
         write!(
             stream,
-            "{method} {path} HTTP/1.1\r\nhost: {address}\r\nauthorization: Bearer {token}\r\n\
+            "{method} {path} HTTP/1.1\r\nhost: {address}\r\nauthorization: {authorization}\r\n\
              content-type: application/json\r\ncontent-length: {length}\r\n\
              connection: close\r\n\r\n{body}",
         )

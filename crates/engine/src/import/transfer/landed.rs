@@ -206,13 +206,12 @@ impl Transfer<'_> {
         let Some(meta) = moving.meta else { return Ok(()) };
         let pieces: Vec<Piece> = moving.pieces.into_values().collect();
         let values: Vec<Hash> = pieces.iter().map(|piece| piece.hash).collect();
-        let content = if pieces.len() <= limits::PIECES_INLINE_MAX {
-            Content::Pieces(pieces)
-        } else {
-            let list = tree::extent_list::encode(&pieces)?;
-            let hash = Hash::of(&list);
-            let kind = ItemKind::ExtentList;
-            Content::List(self.batch.append(self.job, kind, &list, hash).await?)
+        let content = match pieces::extent_list(&pieces)? {
+            None => Content::Pieces(pieces),
+            Some(list) => {
+                let (kind, hash) = (ItemKind::ExtentList, Hash::of(&list));
+                Content::List(self.batch.append(self.job, kind, &list, hash).await?)
+            }
         };
         let entry = self.entry(&target.listed, meta, pieces::merge(&values), content);
         self.imported(target.path.clone(), entry);

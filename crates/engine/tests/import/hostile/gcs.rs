@@ -37,7 +37,7 @@ impl World {
         let engine = open(&dir, &server);
         let key = engine.bootstrap(None, None).await.expect("bootstrap").expect("a first user");
         let credential = Credential::Token(key.token);
-        let principal = engine.authenticate(&credential).await.expect("the first user");
+        let principal = engine.authenticate(&credential, None).await.expect("the first user");
         let spec = OrganizationSpec { name: ORG.to_owned(), display_name: "Acme".to_owned() };
         engine.create_organization(&principal, spec).await.expect("an organization");
         let spec = RepositorySpec { name: REPO.to_owned(), ..RepositorySpec::default() };
@@ -73,12 +73,16 @@ impl World {
     }
 
     async fn entry(&self, path: &str) -> Entry {
-        let head = self.engine.head_object(&self.principal, ORG, REPO, path, None).await;
+        let head =
+            self.engine.head_object(&self.principal, ORG, REPO, path, &engine::At::Head).await;
         head.expect("an object")
     }
 
     async fn read(&self, path: &str) -> Vec<u8> {
-        let opened = self.engine.open_object(&self.principal, ORG, REPO, path, None, None).await;
+        let opened = self
+            .engine
+            .open_object(&self.principal, ORG, REPO, path, &engine::At::Head, None)
+            .await;
         let mut body = opened.expect("an object").body;
         let mut bytes = Vec::new();
         while let Some(chunk) = body.next().await {

@@ -1,23 +1,25 @@
 //! The operations of the trait: each takes what it needs along to a database thread.
 
+mod accounts;
+mod sessions;
+
 use std::path::Path;
 
 use async_trait::async_trait;
 use model::{
-    ApiKey, ApiKeyId, CollectOptions, CollectReport, Collection, Commit, CommitId, Connector,
-    ConnectorId, Import, ImportProgress, JobId, JobPins, JobStatus, Member, NewApiKey,
-    Organization, OrganizationId, Page, PageRequest, Repository, RepositoryId, Role, SegmentId,
-    SegmentRecord, Timestamp, User, UserId, WriterId,
+    CollectOptions, CollectReport, Collection, Commit, CommitId, Connector, ConnectorId, Deed,
+    Import, ImportProgress, JobId, JobPins, JobStatus, OrganizationId, Page, PageRequest,
+    Repository, RepositoryId, SegmentId, SegmentRecord, Timestamp, UserId, WriterId,
 };
 
 use super::operation::Effect;
 use super::{
-    Sqlite, accounts, claims, collections, commits, connectors, holds, imports, organizations,
-    pins, repositories, segments, snapshot, trash,
+    Sqlite, claims, collections, commits, connectors, holds, imports, pins, repositories, segments,
+    snapshot, trash,
 };
 use crate::{
     Catalog, Checkpoint, Claim, ClaimKey, ConnectorChange, Finish, Finished, HoldId,
-    NamedRepository, NewUser, Result, Standing, StoreInfo,
+    NamedRepository, Result, Standing, StoreInfo,
 };
 
 #[async_trait]
@@ -30,102 +32,11 @@ impl Catalog for Sqlite {
         self.read(commits::ping).await
     }
 
-    // Users and keys.
-
-    async fn bootstrap(&self, admin: &NewUser, key: &NewApiKey) -> Result<bool> {
-        let admin = admin.clone();
-        let key = key.clone();
-        self.write(move |db| accounts::bootstrap(db, &admin, &key)).await
-    }
-
-    async fn create_user(&self, user: &NewUser) -> Result<()> {
-        let user = user.clone();
-        self.write(move |db| accounts::create_user(db, &user)).await
-    }
-
-    async fn user_by_login(&self, login: &str) -> Result<Option<NewUser>> {
-        let login = login.to_owned();
-        self.read(move |db| accounts::user_by_login(db, &login)).await
-    }
-
-    async fn user(&self, id: UserId) -> Result<Option<User>> {
-        self.read(move |db| accounts::user(db, id)).await
-    }
-
-    async fn create_api_key(&self, key: &NewApiKey) -> Result<()> {
-        let key = key.clone();
-        self.write(move |db| accounts::create_api_key(db, &key)).await
-    }
-
-    async fn api_keys(&self, user: UserId) -> Result<Vec<ApiKey>> {
-        self.read(move |db| accounts::api_keys(db, user)).await
-    }
-
-    async fn revoke_api_key(&self, user: UserId, key: ApiKeyId, now: Timestamp) -> Result<bool> {
-        self.write(move |db| accounts::revoke_api_key(db, user, key, now)).await
-    }
-
-    async fn user_by_token(&self, token_hash: [u8; 32], now: Timestamp) -> Result<Option<User>> {
-        let found = self.read(move |db| accounts::user_by_token(db, token_hash, now)).await?;
-        let Some((user, is_due)) = found else { return Ok(None) };
-        if is_due {
-            self.record_use(token_hash, now);
-        }
-        Ok(Some(user))
-    }
-
-    // Organizations.
-
-    async fn create_organization(&self, organization: &Organization, owner: UserId) -> Result<()> {
-        let organization = organization.clone();
-        self.write(move |db| organizations::create(db, &organization, owner)).await
-    }
-
-    async fn organization(
-        &self,
-        name: &str,
-        viewer: UserId,
-    ) -> Result<Option<(Organization, Role)>> {
-        let name = name.to_owned();
-        self.read(move |db| organizations::organization(db, &name, viewer)).await
-    }
-
-    async fn organizations_of(&self, user: UserId) -> Result<Vec<Organization>> {
-        self.read(move |db| organizations::organizations_of(db, user)).await
-    }
-
-    async fn organization_name_taken(&self, name: &str) -> Result<bool> {
-        let name = name.to_owned();
-        self.read(move |db| organizations::is_name_taken(db, &name)).await
-    }
-
-    async fn delete_organization(&self, id: OrganizationId, now: Timestamp) -> Result<bool> {
-        self.wipe(move |db| organizations::delete(db, id, now)).await
-    }
-
-    async fn members(&self, organization: OrganizationId) -> Result<Vec<Member>> {
-        self.read(move |db| organizations::members(db, organization)).await
-    }
-
-    async fn add_member(
-        &self,
-        organization: OrganizationId,
-        user: UserId,
-        role: Role,
-        now: Timestamp,
-    ) -> Result<()> {
-        self.write(move |db| organizations::add_member(db, organization, user, role, now)).await
-    }
-
-    async fn remove_member(&self, organization: OrganizationId, user: UserId) -> Result<bool> {
-        self.write(move |db| organizations::remove_member(db, organization, user)).await
-    }
-
     // Repositories.
 
-    async fn create_repository(&self, repository: &Repository) -> Result<()> {
-        let repository = repository.clone();
-        self.write(move |db| repositories::create(db, &repository)).await
+    async fn create_repository(&self, repository: &Repository, deed: &Deed) -> Result<()> {
+        let (repository, deed) = (repository.clone(), deed.clone());
+        self.write(move |db| repositories::create(db, &repository, &deed)).await
     }
 
     async fn repository(
@@ -134,11 +45,11 @@ impl Catalog for Sqlite {
         name: &str,
     ) -> Result<Option<Repository>> {
         let name = name.to_owned();
-        self.read(move |db| repositories::repository(db, organization, &name)).await
+        self.read_here(move |db| repositories::repository(db, organization, &name)).await
     }
 
     async fn repository_by_id(&self, id: RepositoryId) -> Result<Option<Repository>> {
-        self.read(move |db| repositories::by_id(db, id)).await
+        self.read_here(move |db| repositories::by_id(db, id)).await
     }
 
     async fn repositories(
@@ -159,21 +70,26 @@ impl Catalog for Sqlite {
         self.read(move |db| repositories::of_user(db, user, &page)).await
     }
 
-    async fn update_repository(&self, repository: &Repository) -> Result<bool> {
-        let repository = repository.clone();
-        self.write(move |db| repositories::update(db, &repository)).await
+    async fn update_repository(&self, repository: &Repository, deed: &Deed) -> Result<bool> {
+        let (repository, deed) = (repository.clone(), deed.clone());
+        self.write(move |db| repositories::update(db, &repository, &deed)).await
     }
 
-    async fn delete_repository(&self, id: RepositoryId, now: Timestamp) -> Result<bool> {
-        self.write(move |db| repositories::delete(db, id, now)).await
+    async fn delete_repository(&self, id: RepositoryId, deed: &Deed) -> Result<bool> {
+        let deed = deed.clone();
+        self.write(move |db| repositories::delete(db, id, &deed)).await
     }
 
     // Connectors.
 
-    async fn create_connector(&self, connector: &Connector, sealed: &str) -> Result<()> {
-        let connector = connector.clone();
-        let sealed = sealed.to_owned();
-        self.write(move |db| connectors::create(db, &connector, &sealed)).await
+    async fn create_connector(
+        &self,
+        connector: &Connector,
+        sealed: &str,
+        deed: &Deed,
+    ) -> Result<()> {
+        let (connector, sealed, deed) = (connector.clone(), sealed.to_owned(), deed.clone());
+        self.write(move |db| connectors::create(db, &connector, &sealed, &deed)).await
     }
 
     async fn connectors(&self, organization: OrganizationId) -> Result<Vec<Connector>> {
@@ -197,42 +113,51 @@ impl Catalog for Sqlite {
         organization: OrganizationId,
         id: ConnectorId,
         change: &ConnectorChange,
+        deed: &Deed,
     ) -> Result<Option<Connector>> {
-        let change = change.clone();
+        let (change, deed) = (change.clone(), deed.clone());
         let effect = if change.sealed.is_some() { Effect::Wipe } else { Effect::Rows };
-        self.run(effect, move |db| connectors::update(db, organization, id, &change)).await
+        self.run(effect, move |db| connectors::update(db, organization, id, &change, &deed)).await
     }
 
     async fn delete_connector(
         &self,
         organization: OrganizationId,
         id: ConnectorId,
-        now: Timestamp,
+        deed: &Deed,
     ) -> Result<bool> {
-        self.wipe(move |db| connectors::delete(db, organization, id, now)).await
+        let deed = deed.clone();
+        self.wipe(move |db| connectors::delete(db, organization, id, &deed)).await
     }
 
     async fn attach(
         &self,
         repository: RepositoryId,
         connector: ConnectorId,
-        now: Timestamp,
+        deed: &Deed,
     ) -> Result<()> {
-        self.write(move |db| connectors::attach(db, repository, connector, now)).await
+        let deed = deed.clone();
+        self.write(move |db| connectors::attach(db, repository, connector, &deed)).await
     }
 
     async fn attached(&self, repository: RepositoryId) -> Result<Vec<Connector>> {
         self.read(move |db| connectors::attached(db, repository)).await
     }
 
-    async fn detach(&self, repository: RepositoryId, connector: ConnectorId) -> Result<bool> {
-        self.write(move |db| connectors::detach(db, repository, connector)).await
+    async fn detach(
+        &self,
+        repository: RepositoryId,
+        connector: ConnectorId,
+        deed: &Deed,
+    ) -> Result<bool> {
+        let deed = deed.clone();
+        self.write(move |db| connectors::detach(db, repository, connector, &deed)).await
     }
 
     // Commits and segments.
 
     async fn commit(&self, repository: RepositoryId, id: CommitId) -> Result<Option<Commit>> {
-        self.read(move |db| commits::commit(db, repository, id)).await
+        self.read_here(move |db| commits::commit(db, repository, id)).await
     }
 
     async fn commits_by_prefix(
@@ -254,7 +179,7 @@ impl Catalog for Sqlite {
     }
 
     async fn segment(&self, id: SegmentId) -> Result<Option<SegmentRecord>> {
-        self.read(move |db| segments::segment(db, id)).await
+        self.read_here(move |db| segments::segment(db, id)).await
     }
 
     async fn segments(&self, after: Option<SegmentId>, limit: usize) -> Result<Vec<SegmentRecord>> {
@@ -283,11 +208,13 @@ impl Catalog for Sqlite {
         &self,
         import: &Import,
         idempotency: Option<(&str, Timestamp)>,
+        deed: &Deed,
     ) -> Result<JobId> {
-        let import = import.clone();
+        let (import, deed) = (import.clone(), deed.clone());
         let key = idempotency.map(|(key, since)| (key.to_owned(), since));
         self.write(move |db| {
-            imports::create(db, &import, key.as_ref().map(|(key, since)| (&**key, *since)))
+            let key = key.as_ref().map(|(key, since)| (&**key, *since));
+            imports::create(db, &import, key, &deed)
         })
         .await
     }
@@ -345,10 +272,10 @@ impl Catalog for Sqlite {
         &self,
         claim: ClaimKey,
         finish: &Finish,
-        now: Timestamp,
+        deed: &Deed,
     ) -> Result<Finished> {
-        let finish = finish.clone();
-        self.write(move |db| claims::finish(db, claim, &finish, now)).await
+        let (finish, deed) = (finish.clone(), deed.clone());
+        self.write(move |db| claims::finish(db, claim, &finish, &deed)).await
     }
 
     async fn end_import(
@@ -370,18 +297,20 @@ impl Catalog for Sqlite {
         &self,
         repository: RepositoryId,
         id: JobId,
-        now: Timestamp,
+        deed: &Deed,
     ) -> Result<Option<Import>> {
-        self.write(move |db| imports::cancel(db, repository, id, now)).await
+        let deed = deed.clone();
+        self.write(move |db| imports::cancel(db, repository, id, &deed)).await
     }
 
     async fn retry_import(
         &self,
         repository: RepositoryId,
         id: JobId,
-        now: Timestamp,
+        deed: &Deed,
     ) -> Result<Option<Import>> {
-        self.write(move |db| imports::retry(db, repository, id, now)).await
+        let deed = deed.clone();
+        self.write(move |db| imports::retry(db, repository, id, &deed)).await
     }
 
     async fn expire_checkpoints(&self, before: Timestamp) -> Result<u64> {

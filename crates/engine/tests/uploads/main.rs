@@ -1,0 +1,9 @@
+//! Uploads over the real catalog and block store in a temporary folder, and a store that fails or
+//! counts where a test wants it.
+
+mod bodies;
+mod collection;
+mod faults;
+mod multipart;
+mod tokens;
+mod world;
