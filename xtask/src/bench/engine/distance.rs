@@ -9,10 +9,10 @@ use serde_json::json;
 use super::super::api::{REPOSITORY, count, everything};
 use super::super::content::Computed;
 use super::super::peers::{self, Peer, Programs, Task};
+use super::super::rows::{Bar, Row, ratios};
 use super::super::server::Server;
 use super::super::source::{Pauses, serve_from_afar};
 use super::super::table::RSS_MIB_MUST;
-use super::rows::{Bar, Row, ratios};
 use super::{Load, pager};
 use crate::process::{command, succeeds_silently};
 

@@ -7,12 +7,12 @@ use serde_json::json;
 use super::super::api::{REPOSITORY, count, everything};
 use super::super::content::Computed;
 use super::super::peers::{self, Programs};
+use super::super::rows::{Bar, Row, ratios};
 use super::super::server::Server;
 use super::super::source::serve;
 use super::super::table::RSS_MIB_MUST;
 use super::Load;
 use super::pager;
-use super::rows::{Bar, Row, ratios};
 
 const MILLION: u64 = 1_000_000;
 const BUCKET: &str = "computed";

@@ -5,7 +5,6 @@ mod churn;
 mod distance;
 mod metadata;
 mod pager;
-mod rows;
 mod share;
 
 use std::fs;
@@ -14,8 +13,8 @@ use std::process::ExitCode;
 use anyhow::{Context as _, Result, bail};
 use serde_json::json;
 
-use self::rows::{Row, markdown};
 use super::options::number;
+use super::rows::{Row, markdown};
 use super::server;
 use crate::process::{command, succeeds};
 use crate::provision;

@@ -7,11 +7,11 @@ use serde_json::json;
 use super::super::api::{REPOSITORY, count, everything};
 use super::super::content::Computed;
 use super::super::measure::{folder_bytes, io};
+use super::super::rows::{Bar, Row};
 use super::super::server::Server;
 use super::super::source::serve;
 use super::super::table::RSS_MIB_MUST;
 use super::Load;
-use super::rows::{Bar, Row};
 
 const PART: &str = "cross";
 const ENTRIES: u64 = 1_000_000;
