@@ -81,3 +81,15 @@ def test_check_works_beside_a_running_server(team) -> None:
     checked = team.server.check()
     assert checked.returncode == 0, checked.stdout + checked.stderr
     assert "clean" in checked.stdout
+
+
+def test_a_refusal_that_comes_before_the_body_says_that_the_connection_ends(server: Tilde) -> None:
+    """Or a client that keeps its connection sends the next request into nothing."""
+    host = server.url.removeprefix("http://")
+    name, port = host.split(":")
+    head = f"POST /api/v1/organizations HTTP/1.1\r\nHost: {host}\r\nContent-Length: 2\r\n\r\n"
+    with socket.create_connection((name, int(port)), timeout=30) as connection:
+        connection.sendall(head.encode())
+        answer = connection.recv(1 << 16).lower()
+    assert answer.startswith(b"http/1.1 401 ")
+    assert b"\r\nconnection: close\r\n" in answer

@@ -16,13 +16,24 @@ class Team:
     def __init__(
         self, server: Tilde, client: tilde.Client, name: str = "my-team", repository: str = "my-data"
     ) -> None:
+        client.organizations.create(name, "My Team").repositories.create(repository)
+        self._meet(server, client, name, repository)
+
+    def _meet(self, server: Tilde, client: tilde.Client, name: str, repository: str) -> None:
         self.server = server
         self.client = client
         self.name = name
-        self.organization = client.organizations.create(name, "My Team")
-        self.repository = self.organization.repositories.create(repository)
+        self.organization = client.organizations.get(name)
+        self.repository = self.organization.repositories.get(repository)
         self.http = server.http()
         self.http.base_url = f"{server.api}/organizations/{name}/repositories/{repository}/"
+
+    @classmethod
+    def again(cls, server: Tilde) -> Team:
+        """The same team after the server has been started anew, at another address."""
+        team = cls.__new__(cls)
+        team._meet(server, tilde.Client(api_key=server.key, endpoint_url=server.url), "my-team", "my-data")
+        return team
 
     def connector(self, store: S3 | Gcs, source_uri: str, name: str = "source", **config: str):
         """A connector, created and attached."""
@@ -52,6 +63,17 @@ class Team:
         self.finish(job)
         assert job.status == "completed", job.error
         return job
+
+    def commit(self, puts: dict[str, bytes] | None = None, *deletes: str, message: str = "change") -> str:
+        """A session with these objects put and those paths deleted, committed; the commit's id."""
+        with self.repository.session() as session:
+            for path, body in (puts or {}).items():
+                session.objects.put(path, body)
+            if deletes:
+                session.objects.delete_many(list(deletes))
+            commit = session.commit(message)
+        assert commit
+        return commit
 
     def listing(self, **query: object) -> list[dict]:
         """All rows of a listing, whatever it takes, as they are on the wire."""
