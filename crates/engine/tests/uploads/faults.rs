@@ -115,5 +115,5 @@ async fn a_finalize_that_is_cut_off_can_be_repeated() {
         }
         world.assert_staged(&path, &bytes).await;
     }
-    assert!(cut_off > 2, "{cut_off}");
+    assert!(cut_off > 0, "the first look at it cannot have been enough");
 }
