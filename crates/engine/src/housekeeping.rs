@@ -13,6 +13,7 @@ impl Engine {
     pub async fn keep_house(&self) -> Result<u64> {
         let now = self.now();
         self.uploads.keep(now).await?;
+        self.commit_locks.keep();
         let mut rows = 0;
         for _ in 0..PURGES_MAX {
             let purged = self.catalog().purge_ended(now, PURGED_ROWS).await?;

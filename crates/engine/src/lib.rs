@@ -21,6 +21,7 @@ mod import;
 mod landing;
 mod links;
 mod locate;
+mod locks;
 mod login;
 mod logins;
 mod names;
@@ -42,7 +43,10 @@ use catalog::Catalog;
 use catalog::seal::KeyRing;
 use model::{Clock, Entropy, Failpoints, RepositoryId, Timestamp};
 use sources::Sources;
+use tokio::sync::OwnedRwLockWriteGuard;
 use tree::Tree;
+
+use crate::locks::Locks;
 
 pub use access::Principal;
 pub use accounts::{Credential, Me, NewKey, NewUserSpec};
@@ -98,7 +102,7 @@ pub struct Engine {
     devices: Arc<devices::DeviceDesk>,
     probes: Arc<tokio::sync::Semaphore>,
     work: Arc<tokio::sync::Notify>,
-    commit_locks: Arc<CommitLocks>,
+    commit_locks: Arc<Locks<RepositoryId>>,
     links: Arc<links::Signer>,
     uploads: Arc<uploads::Uploads>,
     /// Held by the one collection that runs.
@@ -107,11 +111,6 @@ pub struct Engine {
     /// repository's history; held alone by a collection while it reads either.
     carrying: Arc<tokio::sync::RwLock<()>>,
 }
-
-/// Locks that let a commit to a busy repository through; repositories share them, by id, in a fixed
-/// number.
-#[derive(Default)]
-struct CommitLocks([tokio::sync::Mutex<()>; 32]);
 
 impl Engine {
     /// Puts the parts together; starts nothing.
@@ -154,9 +153,8 @@ impl Engine {
 
     /// Held while a commit to the repository is made that must not lose its race for the head
     /// again.
-    async fn commit_lock(&self, repository: RepositoryId) -> tokio::sync::MutexGuard<'_, ()> {
-        let locks = &self.commit_locks.0;
-        locks[repository.0.as_u128() as usize % locks.len()].lock().await
+    async fn commit_lock(&self, repository: RepositoryId) -> OwnedRwLockWriteGuard<()> {
+        self.commit_locks.alone(repository).await
     }
 
     /// Whether the catalog answers.

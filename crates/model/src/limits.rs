@@ -137,8 +137,29 @@ pub const OPEN_UPLOADS_MAX: u64 = 10_000;
 pub const UPLOADS_WAITING_MAX: usize = 100_000;
 /// Milliseconds an upload has from its first request to its last; after that its links are dead.
 pub const UPLOAD_MS: i64 = 24 * 60 * 60 * 1_000;
+/// ... and a single upload from the arrival of its bytes to its finalize: as long as those wait,
+/// nothing that its writer wrote is collected.
+pub const SINGLE_UPLOAD_MS: i64 = 60 * 60 * 1_000;
 /// Bytes of small bodies that are held in memory at a time while they arrive, on one node.
 pub const UPLOAD_MEMORY_BYTES: usize = 128 << 20;
+/// Larger bodies that arrive at a time, on one node. Each has two write buffers of 1 MiB, and as
+/// much once more while a segment is being sealed: 512 MiB if all do so at once.
+pub const UPLOAD_LANES_MAX: usize = 128;
+/// How long a body waits for such memory, or for such a lane, before its client is told to try
+/// again.
+pub const UPLOAD_WAIT_MS: u64 = 10_000;
+/// A body is given up unless the next so many bytes of it, or all that are left, arrive ...
+pub const UPLOAD_PACE_BYTES: u64 = 256 << 10;
+/// ... in this time: memory is held for 5 minutes at most, a lane in proportion to what it brings.
+/// Slow enough for ten uploads side by side over a line of 512 kbit/s.
+pub const UPLOAD_PACE_MS: u64 = 60_000;
+/// Bytes of the JSON that completes a multipart upload: [`PARTS_MAX`] parts with their ETags.
+pub const COMPLETE_BYTES_MAX: usize = 4 << 20;
+/// Bytes of a body that are read and thrown away after an early answer, so that the client reads
+/// that before the connection closes ...
+pub const LINGER_BYTES_MAX: u64 = 1 << 20;
+/// ... and how long the connection stays open for it.
+pub const LINGER_MS: u64 = 1_000;
 /// Milliseconds for which a presigned download link works.
 pub const PRESIGNED_MS: i64 = 15 * 60 * 1_000;
 /// Days a browser stays signed in.
@@ -159,3 +180,4 @@ const _: () = assert!(PACKED_OBJECT_BYTES_MAX <= PIECE_BYTES && PIECE_BYTES <= S
 const _: () = assert!(PAGE_ENTRIES_MIN >= 2 && PAGE_ENTRIES_MIN < PAGE_ENTRIES_MAX);
 const _: () = assert!(LEASE_MS as u64 >= 10 * HEARTBEAT_MS);
 const _: () = assert!(TRANSFERS_DEFAULT <= TRANSFERS_MAX);
+const _: () = assert!(UPLOAD_MEMORY_BYTES as u64 >= PACKED_OBJECT_BYTES_MAX);

@@ -13,6 +13,7 @@ use http::header::{
     CONNECTION, CONTENT_RANGE, HeaderName, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE,
 };
 use http::{HeaderMap, StatusCode};
+use model::limits::COMPLETE_BYTES_MAX;
 
 /// Seconds after which a server that could not work may be asked again.
 const UNAVAILABLE_RETRY_S: u32 = 5;
@@ -29,8 +30,8 @@ pub(crate) enum Error {
     NoRoute(Option<&'static str>),
     /// The route exists, but not for this method; perhaps for a reason that can be told.
     MethodNotAllowed(Option<&'static str>),
-    /// The body has more bytes than the server accepts.
-    BodyTooLarge,
+    /// The body has more bytes than the server accepts: so many.
+    BodyTooLarge(usize),
     /// The body is not declared as JSON.
     NotJson,
     /// The body did not arrive in time.
@@ -73,7 +74,7 @@ impl Error {
             Self::Engine(error) => status_of(error.kind),
             Self::NoRoute(_) => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed(_) => StatusCode::METHOD_NOT_ALLOWED,
-            Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::BodyTooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::NotJson => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::BodyTimeout => StatusCode::REQUEST_TIMEOUT,
             Self::PreconditionFailed => StatusCode::PRECONDITION_FAILED,
@@ -87,7 +88,7 @@ impl Error {
             Self::Engine(error) => error.code,
             Self::NoRoute(_) => "NOT_FOUND",
             Self::MethodNotAllowed(_) => "METHOD_NOT_ALLOWED",
-            Self::BodyTooLarge => "PAYLOAD_TOO_LARGE",
+            Self::BodyTooLarge(_) => "PAYLOAD_TOO_LARGE",
             Self::NotJson => "UNSUPPORTED_MEDIA_TYPE",
             Self::BodyTimeout => "REQUEST_TIMEOUT",
             Self::PreconditionFailed => "PRECONDITION_FAILED",
@@ -104,7 +105,8 @@ impl Error {
                 "there is nothing here; /api/v1/openapi.json lists what there is"
             }
             Self::MethodNotAllowed(None) => "this path does not take this method",
-            Self::BodyTooLarge => "the body is larger than 1 MiB",
+            Self::BodyTooLarge(COMPLETE_BYTES_MAX) => "the body is larger than 4 MiB",
+            Self::BodyTooLarge(_) => "the body is larger than 1 MiB",
             Self::NotJson => "the body must be JSON (Content-Type: application/json)",
             Self::BodyTimeout => "the body did not arrive in time",
             Self::PreconditionFailed => "the object is not the one that the conditions name",
@@ -139,7 +141,7 @@ impl Error {
                 _ => {}
             },
             // The rest of the body is not read, so the connection cannot go on.
-            Self::BodyTooLarge | Self::BodyTimeout => {
+            Self::BodyTooLarge(_) | Self::BodyTimeout => {
                 set(CONNECTION, HeaderValue::from_static("close"));
             }
             _ => {}

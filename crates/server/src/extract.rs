@@ -7,18 +7,18 @@
 use std::str::FromStr;
 use std::time::Duration;
 
-use axum::body::{Body, Bytes};
+use axum::body::Bytes;
 use axum::extract::{FromRequest, FromRequestParts, Request};
 use http::HeaderMap;
 use http::header::CONTENT_TYPE;
 use http::request::Parts;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
-use model::limits::BODY_BYTES_MAX;
 use model::{IdError, Secret};
 use percent_encoding::percent_decode_str;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
+use crate::bodies;
 use crate::error::{Error, Result};
 
 /// How long a JSON body may take to arrive.
@@ -26,7 +26,7 @@ const BODY_TIMEOUT: Duration = Duration::from_secs(30);
 /// Characters of a reason that are shown.
 const REASON_CHARS_MAX: usize = 200;
 
-/// A JSON object of up to 1 MiB as the body. A missing content type is taken as JSON.
+/// A JSON object as the body, of up to [`bodies::json_bytes_max`]. A missing content type is taken as JSON.
 pub(crate) struct Json<T>(pub(crate) T);
 
 /// As [`Json`], but no body at all, or `null`, is the default.
@@ -46,7 +46,7 @@ impl<S: Sync, T: DeserializeOwned> FromRequest<S> for Json<T> {
         if !is_json(request.headers()) {
             return Err(Error::NotJson);
         }
-        decode(&whole(request.into_body()).await?).map(Self)
+        decode(&whole(request).await?).map(Self)
     }
 }
 
@@ -55,7 +55,7 @@ impl<S: Sync, T: DeserializeOwned + Default> FromRequest<S> for OptionalJson<T> 
 
     async fn from_request(request: Request, _: &S) -> Result<Self> {
         let is_json = is_json(request.headers());
-        match whole(request.into_body()).await? {
+        match whole(request).await? {
             body if body.is_empty() => Ok(Self(T::default())),
             _ if !is_json => Err(Error::NotJson),
             body if body.trim_ascii() == b"null" => Ok(Self(T::default())),
@@ -134,12 +134,13 @@ fn is_json(headers: &HeaderMap) -> bool {
         || essence.starts_with("application/") && essence.ends_with("+json")
 }
 
-async fn whole(body: Body) -> Result<Bytes> {
-    let reading = Limited::new(body, BODY_BYTES_MAX).collect();
+async fn whole(request: Request) -> Result<Bytes> {
+    let bytes_max = bodies::json_bytes_max(&request);
+    let reading = Limited::new(request.into_body(), bytes_max).collect();
     match tokio::time::timeout(BODY_TIMEOUT, reading).await {
         Err(_) => Err(Error::BodyTimeout),
         Ok(Ok(body)) => Ok(body.to_bytes()),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(Error::BodyTooLarge),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(Error::BodyTooLarge(bytes_max)),
         Ok(Err(_)) => Err(Error::invalid("the body ended before it was complete")),
     }
 }

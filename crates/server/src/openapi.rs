@@ -48,7 +48,7 @@ const ERRORS: [(&str, &str, &str, Of); 16] = [
     ("409", "Conflict", "Taken, or in a state that does not allow this", Of::Named),
     ("410", "Gone", "It was there and is gone for good", Of::Named),
     ("412", "PreconditionFailed", "The object is not the one that the conditions name", Of::Named),
-    ("413", "PayloadTooLarge", "The body is larger than 1 MiB", Of::Body),
+    ("413", "PayloadTooLarge", "The body is larger than is taken: 1 MiB mostly", Of::Body),
     ("415", "UnsupportedMediaType", "The body is not JSON", Of::Body),
     ("416", "RangeNotSatisfiable", "The range lies outside of the object", Of::Named),
     ("423", "Locked", "The connector is disabled", Of::Named),

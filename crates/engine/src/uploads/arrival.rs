@@ -2,26 +2,27 @@
 //!
 //! Up to [`PACKED_OBJECT_BYTES_MAX`] a body is gathered in memory and goes into the segment that
 //! the repository's uploads share; a larger one is streamed into a [`Lane`]. The memory of both is
-//! bounded: who finds none left waits for another upload to end.
+//! bounded: who finds none left waits for another upload to end, but not for long. A body that
+//! comes too slowly is given up, so that nobody holds memory for nothing.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use blocks::ItemKind;
 use bytes::{Bytes, BytesMut};
 use futures_util::StreamExt;
 use futures_util::stream::BoxStream;
-use model::limits::{OBJECT_BYTES_MAX, PACKED_OBJECT_BYTES_MAX};
+use model::limits::{
+    OBJECT_BYTES_MAX, PACKED_OBJECT_BYTES_MAX, UPLOAD_PACE_BYTES, UPLOAD_PACE_MS, UPLOAD_WAIT_MS,
+};
 use model::{Content, Hash, Piece, RepositoryId, SegmentRecord};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::{Instant, timeout};
 
 use super::intake::{Intake, Item, Ticket};
 use super::lane::{Landed, Lane};
 use super::{Body, Uploads};
 use crate::{Error, Kind, Result, pieces};
-
-/// Bodies that are streamed at a time, on one node. Each has two write buffers of 1 MiB, and as
-/// much once more while a segment is being sealed.
-pub(super) const LANES_MAX: usize = 64;
 
 /// What a body is of its object.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -42,11 +43,13 @@ impl Place {
     }
 }
 
-/// A body that arrives, with its length checked.
+/// A body that arrives, with its length and its pace checked.
 pub(super) struct Incoming {
     bytes: BoxStream<'static, Result<Bytes>>,
     length: Option<u64>,
     taken: u64,
+    /// How long the next [`UPLOAD_PACE_BYTES`] may still be waited for.
+    patience: Duration,
 }
 
 impl From<Body> for Incoming {
@@ -62,7 +65,7 @@ fn cut_off() -> Error {
 
 impl Incoming {
     pub(super) fn new(length: Option<u64>, bytes: BoxStream<'static, Result<Bytes>>) -> Self {
-        Self { bytes, length, taken: 0 }
+        Self { bytes, length, taken: 0, patience: Duration::from_millis(UPLOAD_PACE_MS) }
     }
 
     /// Bytes of all of it, where that is known.
@@ -72,19 +75,31 @@ impl Incoming {
 
     /// The next bytes; none at the end.
     async fn next(&mut self) -> Result<Option<Bytes>> {
-        let Some(chunk) = self.bytes.next().await.transpose()? else {
+        let Some(chunk) = self.awaited().await? else {
             return match self.length.is_none_or(|length| length == self.taken) {
                 true => Ok(None),
                 false => Err(cut_off()),
             };
         };
+        let before = self.taken;
         self.taken += chunk.len() as u64;
+        if before / UPLOAD_PACE_BYTES != self.taken / UPLOAD_PACE_BYTES {
+            self.patience = Duration::from_millis(UPLOAD_PACE_MS);
+        }
         match self.length.unwrap_or(OBJECT_BYTES_MAX) {
             most if self.taken > most => {
                 Err(Error::invalid(format!("body: it has more than {most} bytes")))
             }
             _ => Ok(Some(chunk)),
         }
+    }
+
+    /// The next bytes, unless they come too slowly. What we do with them costs no patience.
+    async fn awaited(&mut self) -> Result<Option<Bytes>> {
+        let since = Instant::now();
+        let next = timeout(self.patience, self.bytes.next()).await;
+        self.patience = self.patience.saturating_sub(since.elapsed());
+        next.map_err(|_| Error::invalid("body: it came too slowly; send it again"))?.transpose()
     }
 
     /// Takes all of it, unless it has more than [`PACKED_OBJECT_BYTES_MAX`]: then what has come of
@@ -242,9 +257,15 @@ async fn pack(
     Ok(Arrived { size, pieces: vec![Piece { extent, hash }], held })
 }
 
+/// Waits for others to give back what this one needs, for [`UPLOAD_WAIT_MS`].
 async fn permit(of: &Arc<Semaphore>, many: u32) -> Result<OwnedSemaphorePermit> {
-    let permit = Arc::clone(of).acquire_many_owned(many).await;
-    permit.map_err(|closed| {
-        Error::new(Kind::Unavailable, "UNAVAILABLE", "the server is stopping").caused_by(closed)
-    })
+    let permit = Arc::clone(of).acquire_many_owned(many);
+    match timeout(Duration::from_millis(UPLOAD_WAIT_MS), permit).await {
+        Ok(permit) => Ok(permit.expect("it is never closed")),
+        Err(_) => Err(Error::new(
+            Kind::Unavailable,
+            "UPLOADS_BUSY",
+            "more bodies are arriving than the server takes at a time; try again",
+        )),
+    }
 }

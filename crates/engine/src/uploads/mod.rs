@@ -15,25 +15,25 @@ mod multipart;
 mod spec;
 mod table;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::io;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use futures_util::stream::BoxStream;
-use model::limits::{UPLOAD_MEMORY_BYTES, UPLOAD_MS};
+use model::limits::{SINGLE_UPLOAD_MS, UPLOAD_LANES_MAX, UPLOAD_MEMORY_BYTES, UPLOAD_MS};
 use model::{
     Entry, Hash, ObjectPath, Repository, RepositoryId, SegmentRecord, Session, SessionId,
     Timestamp, UploadId,
 };
 use tokio::sync::Semaphore;
 
-use self::arrival::{Held, Incoming, LANES_MAX, Place};
+use self::arrival::{Held, Incoming, Place};
 use self::lease::Leases;
-use self::multipart::Turns;
 use self::table::Table;
 use crate::access::Verb;
 use crate::links::{self, Link, Target};
+use crate::locks::Locks;
 use crate::names::check_path;
 use crate::{Engine, Error, Parts, Principal, Result};
 
@@ -91,7 +91,9 @@ pub(crate) struct Uploads {
     parts: Arc<Parts>,
     leases: Leases,
     table: Table,
-    turns: Turns,
+    /// Keep parts from being replaced while their upload is being completed: what is replaced may
+    /// be collected before it is staged.
+    turns: Locks<UploadId>,
     /// Bytes for bodies that are gathered.
     memory: Arc<Semaphore>,
     /// Bodies that are streamed.
@@ -104,16 +106,24 @@ impl Uploads {
             leases: Leases::new(Arc::clone(&parts)),
             parts,
             table: Table::default(),
-            turns: Turns::default(),
+            turns: Locks::default(),
             memory: Arc::new(Semaphore::new(UPLOAD_MEMORY_BYTES)),
-            lanes: Arc::new(Semaphore::new(LANES_MAX)),
+            lanes: Arc::new(Semaphore::new(UPLOAD_LANES_MAX)),
         }
     }
 
-    /// Forgets what has expired by `now`, and closes writers that nobody needs any more. To be
-    /// called once a minute.
+    /// Forgets what has expired by `now` or whose session has ended, and closes writers that nobody
+    /// needs any more. To be called once a minute. Reads one row for each session that has an
+    /// upload here, of which there are at most [`model::limits::UPLOADS_WAITING_MAX`].
     pub(crate) async fn keep(&self, now: Timestamp) -> Result<()> {
         self.table.keep(now);
+        let mut ended = HashSet::new();
+        for (repository, session) in self.table.sessions() {
+            if self.parts.catalog.session(repository, session, now).await?.is_none() {
+                ended.insert((repository, session));
+            }
+        }
+        self.table.forget(&ended);
         self.turns.keep();
         self.leases.keep(now).await
     }
@@ -154,7 +164,8 @@ impl Engine {
         let id = UploadId(self.entropy().uuid());
         let expires_at = self.in_ms(UPLOAD_MS);
         let token = self.links.sign(Link::Upload(to.target(id)), expires_at)?;
-        self.uploads.table.begin(id, expires_at, self.now())?;
+        let session = (to.repository.id, to.session.id);
+        self.uploads.table.begin(id, session, expires_at, self.now())?;
         Ok(token)
     }
 
@@ -180,7 +191,7 @@ impl Engine {
         let object = self.uploads.object(repository, arrived).await?;
         self.reach("upload.received")?;
         let hash = object.hash;
-        self.uploads.table.arrived(upload, object)?;
+        self.uploads.table.arrived(upload, object, self.in_ms(SINGLE_UPLOAD_MS))?;
         Ok(hash)
     }
 

@@ -6,47 +6,15 @@
 //! piece, completing reads no byte.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use model::limits::{PARTS_MAX, PIECE_BYTES, UPLOAD_MS};
 use model::{Hash, Part, SessionId, Upload, UploadId};
-use tokio::sync::{OwnedRwLockReadGuard, OwnedRwLockWriteGuard, RwLock};
 
 use super::arrival::{Incoming, Place};
 use super::spec::parse_tag;
 use super::{Destination, MultipartTicket, PartOf, PartRef, UploadSpec};
 use crate::links::{self, Link};
 use crate::{Engine, Error, Principal, Result};
-
-/// Keeps parts from being replaced while their upload is being completed: what is replaced may be
-/// collected before it is staged.
-#[derive(Default)]
-pub(super) struct Turns(Mutex<HashMap<UploadId, Arc<RwLock<()>>>>);
-
-impl Turns {
-    async fn record(&self, upload: UploadId) -> OwnedRwLockReadGuard<()> {
-        let turn = self.of(upload);
-        turn.read_owned().await
-    }
-
-    async fn complete(&self, upload: UploadId) -> OwnedRwLockWriteGuard<()> {
-        let turn = self.of(upload);
-        turn.write_owned().await
-    }
-
-    fn of(&self, upload: UploadId) -> Arc<RwLock<()>> {
-        Arc::clone(self.turns().entry(upload).or_default())
-    }
-
-    /// Forgets those that nobody has or waits for.
-    pub(super) fn keep(&self) {
-        self.turns().retain(|_, turn| Arc::strong_count(turn) > 1);
-    }
-
-    fn turns(&self) -> MutexGuard<'_, HashMap<UploadId, Arc<RwLock<()>>>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
 
 impl Engine {
     /// Begins a multipart upload to `path`.
@@ -121,7 +89,7 @@ impl Engine {
         let tag = tag_of(arrived.size, arrived.pieces.iter().map(|piece| piece.hash));
         let part = Part { number, size: arrived.size, tag, offset, pieces };
         let segments = self.durable(&arrived.held).await?;
-        let _turn = self.uploads.turns.record(id).await;
+        let _turn = self.uploads.turns.shared(id).await;
         match self.catalog().record_part(id, &part, &segments).await? {
             true => Ok(tag),
             false => Err(gone()),
@@ -148,7 +116,7 @@ impl Engine {
         if upload.token.is_none() {
             return Err(Error::invalid("upload_token: missing"));
         }
-        let _turn = self.uploads.turns.complete(upload.id).await;
+        let _turn = self.uploads.turns.alone(upload.id).await;
         self.multipart(&to, upload).await?;
         let parts = named(&parts, self.catalog().parts(upload.id).await?)?;
         stated.compare_size(parts.iter().map(|part| part.size).sum())?;

@@ -1,11 +1,11 @@
 //! Single uploads that have begun and are not staged yet. In memory alone: a restart forgets them,
 //! and their clients send again.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use model::limits::UPLOADS_WAITING_MAX;
-use model::{Timestamp, UploadId};
+use model::{RepositoryId, SessionId, Timestamp, UploadId};
 
 use super::arrival::Object;
 use crate::{Error, Kind, Result};
@@ -17,7 +17,11 @@ const RETRY_S: u32 = 60;
 #[derive(Default)]
 pub(super) struct Table(Mutex<HashMap<UploadId, Waiting>>);
 
+/// A session, as it is found.
+pub(super) type SessionKey = (RepositoryId, SessionId);
+
 struct Waiting {
+    session: SessionKey,
     expires_at: Timestamp,
     state: State,
 }
@@ -37,7 +41,13 @@ fn gone() -> Error {
 
 impl Table {
     /// Adds an upload.
-    pub(super) fn begin(&self, id: UploadId, expires_at: Timestamp, now: Timestamp) -> Result<()> {
+    pub(super) fn begin(
+        &self,
+        id: UploadId,
+        session: SessionKey,
+        expires_at: Timestamp,
+        now: Timestamp,
+    ) -> Result<()> {
         let mut rows = self.rows();
         if rows.len() >= UPLOADS_WAITING_MAX {
             rows.retain(|_, waiting| waiting.expires_at > now);
@@ -47,7 +57,7 @@ impl Table {
             let kind = Kind::Throttled { retry_s: RETRY_S };
             return Err(Error::new(kind, "RATE_LIMITED", message));
         }
-        rows.insert(id, Waiting { expires_at, state: State::Begun });
+        rows.insert(id, Waiting { session, expires_at, state: State::Begun });
         Ok(())
     }
 
@@ -59,13 +69,20 @@ impl Table {
         }
     }
 
-    /// Its bytes have arrived; they replace what arrived before.
-    pub(super) fn arrived(&self, id: UploadId, object: Object) -> Result<()> {
+    /// Its bytes have arrived; they replace what arrived before, and wait no longer than until
+    /// `expires_at`.
+    pub(super) fn arrived(
+        &self,
+        id: UploadId,
+        object: Object,
+        expires_at: Timestamp,
+    ) -> Result<()> {
         let mut rows = self.rows();
         match rows.get_mut(&id) {
             Some(Waiting { state: State::Taken, .. }) | None => Err(gone()),
             Some(waiting) => {
                 waiting.state = State::Arrived(Box::new(object));
+                waiting.expires_at = waiting.expires_at.min(expires_at);
                 Ok(())
             }
         }
@@ -89,6 +106,16 @@ impl Table {
     /// Forgets what has expired by `now`.
     pub(super) fn keep(&self, now: Timestamp) {
         self.rows().retain(|_, waiting| waiting.expires_at > now);
+    }
+
+    /// The sessions that uploads go into.
+    pub(super) fn sessions(&self) -> HashSet<SessionKey> {
+        self.rows().values().map(|waiting| waiting.session).collect()
+    }
+
+    /// Forgets the uploads of these sessions.
+    pub(super) fn forget(&self, ended: &HashSet<SessionKey>) {
+        self.rows().retain(|_, waiting| !ended.contains(&waiting.session));
     }
 
     fn rows(&self) -> MutexGuard<'_, HashMap<UploadId, Waiting>> {
@@ -134,13 +161,15 @@ mod tests {
     fn a_full_table_takes_more_only_when_something_has_expired() {
         let (table, now, later) = (Table::default(), Timestamp(0), Timestamp(10));
         let id = |number: usize| UploadId(Uuid::from_u128(number as u128));
+        let session = (RepositoryId(Uuid::nil()), SessionId(Uuid::nil()));
         for number in 0..UPLOADS_WAITING_MAX {
             let expires_at = if number == 0 { later } else { Timestamp(20) };
-            table.begin(id(number), expires_at, now).expect("room");
+            table.begin(id(number), session, expires_at, now).expect("room");
         }
-        let full = table.begin(id(UPLOADS_WAITING_MAX), Timestamp(20), now).expect_err("full");
+        let one_more = |now| table.begin(id(UPLOADS_WAITING_MAX), session, Timestamp(20), now);
+        let full = one_more(now).expect_err("full");
         assert_eq!((full.kind, full.code), (Kind::Throttled { retry_s: RETRY_S }, "RATE_LIMITED"));
-        table.begin(id(UPLOADS_WAITING_MAX), Timestamp(20), later).expect("one has expired");
+        one_more(later).expect("one has expired");
         assert!(table.check(id(0)).is_err() && table.check(id(1)).is_ok());
         table.keep(Timestamp(20));
         assert!(table.rows().is_empty());

@@ -5,7 +5,7 @@ use std::time::Duration;
 use engine::{CollectSettings, UploadSpec};
 use model::CollectOptions;
 
-use crate::world::{DAY_MS, MIB, ORG, REPO, World, body, noise, stating};
+use crate::world::{HOUR_MS, MIB, ORG, REPO, World, body, noise, stating};
 
 /// Nothing waits: what is dead goes at once, and is unlinked at once.
 const AT_ONCE: CollectSettings =
@@ -64,11 +64,38 @@ async fn what_nobody_staged_is_collected_once_it_has_expired() {
     let files = world.files().await.len();
     world.collect().await;
     assert_eq!(world.files().await.len(), files);
-    world.clock.advance_ms(DAY_MS);
+    world.clock.advance_ms(HOUR_MS - 4 * 60_000);
     world.idle().await;
-    assert_eq!(world.live_writers().await, 0);
+    assert_eq!(world.live_writers().await, 1, "they can still be staged");
+    world.idle().await;
+    assert_eq!(world.live_writers().await, 0, "an hour has passed since they came");
     world.engine.sweep().await.expect("swept");
     assert!(world.files().await.len() < files, "{:?}", world.files().await);
+    world.assert_staged("kept", b"kept").await;
+}
+
+#[tokio::test]
+async fn what_was_for_a_session_that_has_ended_is_let_go_at_once() {
+    let mut world = World::new().await;
+    let (open, ended) = (world.session, world.open_session().await);
+    let kept = world.begin("kept").await;
+    world.engine.receive(&kept, body(b"kept")).await.expect("received");
+    // The lease of what is kept is another one by then.
+    world.clock.advance_ms(5 * 60_000);
+    world.session = ended;
+    for path in ["a", "b"] {
+        let token = world.begin(path).await;
+        world.engine.receive(&token, body(&noise(3 * MIB, 3))).await.expect("received");
+    }
+    let rolled_back = world.engine.rollback_session(&world.owner, ORG, REPO, ended).await;
+    rolled_back.expect("rolled back");
+    world.idle().await;
+    assert_eq!(world.live_writers().await, 1, "only what can be staged is held");
+    world.session = open;
+    world.finalize("kept", &kept, stating(b"kept")).await.expect("staged");
+    world.idle().await;
+    assert_eq!(world.live_writers().await, 0);
+    world.collect().await;
     world.assert_staged("kept", b"kept").await;
 }
 

@@ -2,6 +2,7 @@
 //! counts where a test wants it.
 
 mod bodies;
+mod busy;
 mod collection;
 mod faults;
 mod multipart;

@@ -44,6 +44,7 @@ async fn an_upload_ends_after_a_day() {
     let world = World::new().await;
     let token = world.begin("a").await;
     world.clock.advance_ms(DAY_MS - 1);
+    world.engine.keep_house().await.expect("kept");
     world.engine.receive(&token, body(b"1")).await.expect("received");
     world.engine.keep_house().await.expect("kept");
     world.clock.advance_ms(1);

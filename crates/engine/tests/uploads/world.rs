@@ -29,7 +29,8 @@ use testkit::{ManualClock, SeededEntropy, SystemClock};
 pub(crate) const ORG: &str = "acme";
 pub(crate) const REPO: &str = "data";
 pub(crate) const MIB: usize = 1 << 20;
-pub(crate) const DAY_MS: i64 = 86_400_000;
+pub(crate) const HOUR_MS: i64 = 3_600_000;
+pub(crate) const DAY_MS: i64 = 24 * HOUR_MS;
 
 pub(crate) struct World {
     pub(crate) engine: Engine,
@@ -215,6 +216,15 @@ pub(crate) fn broken(bytes: &[u8], length: Option<u64>) -> Body {
 pub(crate) fn stalled(bytes: &[u8], length: Option<u64>) -> Body {
     let bytes = stream::iter(chunks(bytes, 60_013)).chain(stream::pending());
     Body { length, bytes: bytes.boxed() }
+}
+
+/// A body of known length that comes in chunks of this size, with a pause before each.
+pub(crate) fn slow(bytes: &[u8], chunk: usize, pause: std::time::Duration) -> Body {
+    let chunks = stream::iter(chunks(bytes, chunk)).then(move |chunk| async move {
+        tokio::time::sleep(pause).await;
+        chunk
+    });
+    Body { length: Some(bytes.len() as u64), bytes: chunks.boxed() }
 }
 
 pub(crate) fn part(number: u32, etag: Hash) -> PartRef {

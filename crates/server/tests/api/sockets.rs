@@ -115,3 +115,55 @@ async fn an_address_with_too_many_wrong_passwords_waits() {
     let limited = limited.expect("the address is limited");
     assert!(limited.contains("RATE_LIMITED") && limited.contains("retry-after: "), "{limited}");
 }
+
+#[tokio::test]
+async fn an_early_answer_is_read_though_the_body_is_not() {
+    const SENT: usize = 900 << 10;
+    let world = World::new(Objects::new()).await;
+    let address = listen(&world).await;
+    // More than fits in between: without the server's reading, the client's writing would end in a
+    // reset, and with it the answer that it has not read yet.
+    for (length, times) in [(SENT, 20), (64 << 20, 2)] {
+        for _ in 0..times {
+            let mut stream = TcpStream::connect(address).await.expect("it listens");
+            let head =
+                format!("PUT /api/v1/uploads/x HTTP/1.1\r\nhost: x\r\ncontent-length: {length}");
+            stream.write_all(format!("{head}\r\n\r\n").as_bytes()).await.expect("sent");
+            for chunk in vec![b'x'; SENT].chunks(64 << 10) {
+                stream.write_all(chunk).await.expect("the server reads on");
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+            let mut answer = Vec::new();
+            let reading = stream.read_to_end(&mut answer);
+            let ended = tokio::time::timeout(Duration::from_secs(5), reading).await;
+            ended.expect("the server closes").expect("in order");
+            let answer = String::from_utf8_lossy(&answer);
+            assert!(answer.starts_with("HTTP/1.1 403 "), "{answer}");
+            assert!(answer.contains("LINK_INVALID"), "{answer}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_body_that_nobody_wants_is_not_read_for_ever() {
+    let world = World::new(Objects::new()).await;
+    let address = listen(&world).await;
+    let stream = TcpStream::connect(address).await.expect("it listens");
+    let (mut reader, mut writer) = stream.into_split();
+    let head = "PUT /api/v1/uploads/x HTTP/1.1\r\nhost: x\r\ncontent-length: 99999999999\r\n\r\n";
+    writer.write_all(head.as_bytes()).await.expect("sent");
+    let sending = tokio::spawn(async move {
+        let mut sent = 0;
+        while writer.write_all(&[b'x'; 64 << 10]).await.is_ok() {
+            sent += 64 << 10;
+        }
+        sent
+    });
+    let mut answer = Vec::new();
+    let since = std::time::Instant::now();
+    let _end_or_reset = reader.read_to_end(&mut answer).await;
+    assert!(String::from_utf8_lossy(&answer).starts_with("HTTP/1.1 403 "));
+    assert!(since.elapsed() < Duration::from_secs(5), "{:?}", since.elapsed());
+    // What is on its way in buffers of the system comes on top.
+    assert!(sending.await.expect("no panic") < 32 << 20);
+}

@@ -221,6 +221,36 @@ async fn parts_that_are_not_right_make_no_object() {
 }
 
 #[tokio::test]
+async fn as_many_parts_can_be_named_as_there_may_be() {
+    let (world, session) = world().await;
+    let complete = place("object/multipart/complete", &session, "a");
+    let good = parts(&world, &session, "a", &[b"one"]).await;
+    let mut most = good.clone();
+    let named = (1..=model::limits::PARTS_MAX).map(|number| {
+        json!({"part_number": number, "etag": format!("\"{}\"", Hash::of(b"one"))})
+    });
+    most["parts"] = named.collect();
+    let most = serde_json::to_vec_pretty(&most).expect("JSON");
+    assert!(most.len() > model::limits::BODY_BYTES_MAX);
+    let headers = [("content-type", "application/json")];
+    let owner = Some(&*world.owner);
+    let read = world.bytes("POST", &complete, owner, &headers, most).await.refused(400);
+    assert!(read.contains("part 1 "), "it was read to the end: {read}");
+
+    let limit = model::limits::COMPLETE_BYTES_MAX;
+    let padded = |length: usize| {
+        let text = good.to_string();
+        text.clone() + &" ".repeat(length - text.len())
+    };
+    let (too_long, length) = (padded(limit + 1), (limit + 1).to_string());
+    let declared = [headers[0], ("content-length", &length)];
+    let refused = world.bytes("POST", &complete, owner, &declared, too_long.clone()).await;
+    assert!(refused.refused(413).contains("4 MiB"));
+    world.bytes("POST", &complete, owner, &headers, too_long).await.refused(413);
+    world.bytes("POST", &complete, owner, &headers, padded(limit)).await.is(201);
+}
+
+#[tokio::test]
 async fn an_upload_that_is_given_up_is_gone() {
     let (world, session) = world().await;
     let body = parts(&world, &session, "a", &[b"one"]).await;
