@@ -226,9 +226,8 @@ async fn as_many_parts_can_be_named_as_there_may_be() {
     let complete = place("object/multipart/complete", &session, "a");
     let good = parts(&world, &session, "a", &[b"one"]).await;
     let mut most = good.clone();
-    let named = (1..=model::limits::PARTS_MAX).map(|number| {
-        json!({"part_number": number, "etag": format!("\"{}\"", Hash::of(b"one"))})
-    });
+    let named = (1..=model::limits::PARTS_MAX)
+        .map(|number| json!({"part_number": number, "etag": format!("\"{}\"", Hash::of(b"one"))}));
     most["parts"] = named.collect();
     let most = serde_json::to_vec_pretty(&most).expect("JSON");
     assert!(most.len() > model::limits::BODY_BYTES_MAX);

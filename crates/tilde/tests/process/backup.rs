@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::time::Duration;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use testkit::s3::{Objects, Op, Settings};
 
 use crate::importing::{REPOSITORY, Source, User, flip, segment_files};
@@ -317,5 +317,65 @@ fn what_waits_in_the_trash_is_backed_up_too() {
     copy(&saved, &copied);
     let undone = said(&run(&copied, &["gc", "--undo"]));
     assert!(undone.contains("brought back from the trash: 2 segments"), "{undone}");
+    is_clean(&copied);
+}
+
+#[test]
+fn open_sessions_and_unfinished_uploads_are_backed_up_and_logins_are_not() {
+    let folder = Folder::new();
+    let (data, saved, copied) = (folder.path("data"), folder.path("backup"), folder.path("copy"));
+    let large: Vec<u8> = (0..(16 << 20) + 9_u32).map(|n| (n % 241) as u8).collect();
+    let server = Server::start(&data, |command| {
+        command.env("TILDE_BOOTSTRAP_PASSWORD", "correct horse battery staple");
+    });
+    let user = User::admin(&server, &data);
+    user.organization();
+    let first = user.session();
+    user.upload(&first, "first", b"1").expect("uploaded");
+    user.commit(&first).expect("committed");
+    let open = user.session();
+    user.upload(&open, "small", b"staged").expect("uploaded");
+    user.put(&open, "large", &large).expect("uploaded");
+    user.copy(&open, "first", "second").expect("copied");
+    let mut parts = user.begin_parts(&open, "parts").expect("begun");
+    user.send_part((&open, "parts"), &mut parts, &large[..16 << 20]).expect("sent");
+    let login = json!({"login": "admin", "password": "correct horse battery staple"}).to_string();
+    let log_in = |server: &Server| {
+        let json = "content-type: application/json\r\n";
+        server.send("POST", "/api/v1/auth/login", json, login.as_bytes()).expect("an answer")
+    };
+    let cookie = log_in(&server).cookies();
+    let me = |server: &Server| {
+        let cookie = format!("cookie: {cookie}\r\n");
+        server.send("GET", "/api/v1/auth/me", &cookie, b"").expect("an answer").status
+    };
+    assert_eq!(me(&server), 200, "signed in");
+    said(&backup(&data, &saved, &["--with-key"]));
+    server.stop();
+    let (log, seen) = {
+        let server = Server::start(&data, |_| {});
+        let user = User::admin(&server, &data);
+        (user.log(), user.paths(Some(&open)))
+    };
+
+    copy(&saved, &copied);
+    is_clean(&saved);
+    key_of_user(&data, &copied);
+    let server = Server::start(&copied, |_| {});
+    let user = User::admin(&server, &copied);
+    assert_eq!(me(&server), 401, "a login is worth nothing in the copy");
+    assert_eq!(log_in(&server).status, 200, "the password is");
+    assert_eq!((user.log(), user.paths(Some(&open))), (log, seen));
+    user.send_part((&open, "parts"), &mut parts, &large[16 << 20..]).expect("sent");
+    user.complete(&open, "parts", &parts).expect("completed");
+    let commit = user.commit(&open).expect("committed");
+    assert_eq!(user.log()[0], commit);
+    assert_eq!(user.paths(None), ["first", "large", "parts", "second", "small"]);
+    for path in ["large", "parts"] {
+        assert!(user.object("data", path) == large, "{path}");
+    }
+    assert_eq!(user.object("data", "small"), b"staged");
+    assert_eq!(user.object("data", "second"), b"1");
+    server.stop();
     is_clean(&copied);
 }

@@ -43,7 +43,7 @@ impl Source {
 /// A server with its first user.
 pub(crate) struct User<'a> {
     pub(crate) server: &'a Server,
-    token: String,
+    pub(crate) token: String,
 }
 
 impl<'a> User<'a> {

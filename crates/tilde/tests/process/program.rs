@@ -53,6 +53,22 @@ impl Folder {
     }
 }
 
+/// What a server answers.
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) head: String,
+    pub(crate) body: Vec<u8>,
+}
+
+impl Answer {
+    /// What a browser sends back of the cookies it was given.
+    pub(crate) fn cookies(&self) -> String {
+        let set = self.head.lines().filter_map(|line| line.strip_prefix("set-cookie: "));
+        let pairs = set.map(|cookie| cookie.split(';').next().unwrap_or_default());
+        pairs.collect::<Vec<_>>().join("; ")
+    }
+}
+
 /// A running `tilde serve`; killed when dropped.
 pub(crate) struct Server {
     child: Child,
@@ -153,23 +169,37 @@ impl Server {
         authorization: &str,
         body: Option<Value>,
     ) -> (u16, Vec<u8>) {
-        let address = self.url.strip_prefix("http://").expect("plain HTTP");
-        let mut stream = TcpStream::connect(address).expect("it listens");
+        let headers =
+            format!("authorization: {authorization}\r\ncontent-type: application/json\r\n");
         let body = body.map(|body| body.to_string()).unwrap_or_default();
-        let length = body.len();
-        write!(
-            stream,
-            "{method} {path} HTTP/1.1\r\nhost: {address}\r\nauthorization: {authorization}\r\n\
-             content-type: application/json\r\ncontent-length: {length}\r\n\
-             connection: close\r\n\r\n{body}",
-        )
-        .expect("sent");
+        let answer = self.send(method, path, &headers, body.as_bytes()).expect("an answer");
+        (answer.status, answer.body)
+    }
+
+    /// A request with any headers, each line ended, and any body; `None` if the server is gone
+    /// before it has answered.
+    pub(crate) fn send(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &str,
+        body: &[u8],
+    ) -> Option<Answer> {
+        let address = self.url.strip_prefix("http://").expect("plain HTTP");
+        let mut stream = TcpStream::connect(address).ok()?;
+        let head = format!(
+            "{method} {path} HTTP/1.1\r\nhost: {address}\r\n{headers}content-length: {}\r\n\
+             connection: close\r\n\r\n",
+            body.len()
+        );
+        stream.write_all(head.as_bytes()).ok()?;
+        stream.write_all(body).ok()?;
         let mut answer = Vec::new();
-        stream.read_to_end(&mut answer).expect("an answer");
-        let end = answer.windows(4).position(|four| four == b"\r\n\r\n").expect("a head");
-        let head = String::from_utf8_lossy(&answer[..end]);
+        stream.read_to_end(&mut answer).ok()?;
+        let end = answer.windows(4).position(|four| four == b"\r\n\r\n")?;
+        let head = String::from_utf8_lossy(&answer[..end]).into_owned();
         let status = head.split(' ').nth(1).and_then(|status| status.parse().ok());
-        (status.expect("a status"), answer[end + 4..].to_vec())
+        Some(Answer { status: status.expect("a status"), head, body: answer[end + 4..].to_vec() })
     }
 }
 
