@@ -15,10 +15,12 @@ pub(crate) const HELP: &str = "\
 cargo xtask soak [--cases N] [--rounds N] [--minutes N]
 
 Runs the tests that get better with time:
-  --cases N    cases of each property test (default 20000), those of the engine's model of an
-               import among them, which runs alone first
+  --cases N    cases of each property test (default 20000), those of the engine's models of an
+               import and of sessions among them, which run alone first; many writers to one
+               repository commit that much longer, too
   --rounds N   rounds of the kill tests: the server is killed at every step of an import, restarted,
-               and must end with the same content, once; and of the power cuts, in the middle of
+               and must end with the same content, once; at every step of an upload, a copy and a
+               commit, after which there is all or nothing; and of the power cuts, in the middle of
                small and of large objects, after each of which what was acknowledged must be there
                (default 50)
   --minutes N  how long each of the steps may take (default 60). One that is not done by then is
@@ -43,9 +45,15 @@ pub(crate) fn run(arguments: &[String]) -> Result<ExitCode> {
     let Asked { cases, rounds, minutes } = parse(arguments)?;
     let limit = Duration::from_secs(u64::from(minutes) * 60);
     let mut report = Report::default();
-    let model = ["test", "-p", "engine", "--test", "import", "model"];
-    report.step(&format!("model of an import, {cases} cases"), |_| {
-        cargo_step(&model, "PROPTEST_CASES", cases, limit)
+    for (test, what) in [("import", "an import"), ("sessions", "sessions")] {
+        let model = ["test", "-p", "engine", "--test", test, "model"];
+        report.step(&format!("model of {what}, {cases} cases"), |_| {
+            cargo_step(&model, "PROPTEST_CASES", cases, limit)
+        });
+    }
+    let writers = ["test", "-p", "engine", "--test", "sessions", "unbroken_chain"];
+    report.step(&format!("many writers, {cases} cases"), |_| {
+        cargo_step(&writers, "PROPTEST_CASES", cases, limit)
     });
     let all = ["test", "--workspace", "--no-fail-fast"];
     report.step(&format!("property tests, {cases} cases each"), |_| {
@@ -54,6 +62,10 @@ pub(crate) fn run(arguments: &[String]) -> Result<ExitCode> {
     let kill = ["test", "-p", "tilde", "--test", "kill", "--", "--include-ignored"];
     report.step(&format!("kill tests, {rounds} rounds"), |_| {
         cargo_step(&kill, "KILL_ROUNDS", rounds, limit)
+    });
+    let uploads = ["test", "-p", "tilde", "--test", "process", "killed"];
+    report.step(&format!("kill tests of uploads, {rounds} rounds"), |_| {
+        cargo_step(&uploads, "KILL_ROUNDS", rounds, limit)
     });
     e2e::power_cuts(&mut report, rounds, limit);
     e2e::long_tests(&mut report, limit);
