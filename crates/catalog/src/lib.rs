@@ -26,7 +26,7 @@ pub use accounts::Accounts;
 pub use error::{Error, Result};
 pub use records::{
     Checkpoint, Claim, ClaimKey, ConnectorChange, Finish, Finished, HoldId, Landed, Landing,
-    NamedRepository, NewUser, Standing, StoreInfo,
+    NamedRepository, NewUser, Place, Standing, StoreInfo,
 };
 pub use sessions::Sessions;
 
@@ -51,6 +51,14 @@ pub trait Catalog: Accounts + Sessions {
         organization: OrganizationId,
         name: &str,
     ) -> Result<Option<Repository>>;
+    /// An organization, the viewer's role in it, its repository of this name and that one's head,
+    /// as they are at one moment; `None` if there is no such organization, or for a stranger.
+    async fn place(
+        &self,
+        organization: &str,
+        viewer: UserId,
+        repository: &str,
+    ) -> Result<Option<Place>>;
     /// By id, live ones only.
     async fn repository_by_id(&self, id: RepositoryId) -> Result<Option<Repository>>;
     /// Repositories of one organization by name; the cursor is the last name.

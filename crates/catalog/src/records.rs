@@ -1,8 +1,8 @@
 //! What operations are given and what they answer, beyond the records of `model`.
 
 use model::{
-    Commit, CommitId, Import, ImportProgress, JobId, OrganizationId, Preview, Repository, Run,
-    SegmentRecord, ShardState, User, WriterId,
+    Commit, CommitId, Import, ImportProgress, JobId, Organization, OrganizationId, Preview,
+    Repository, Role, Run, SegmentRecord, ShardState, User, WriterId,
 };
 
 /// A user to be stored.
@@ -21,6 +21,19 @@ pub struct StoreInfo {
     pub id: String,
     /// Version of the catalog's schema.
     pub version: u32,
+}
+
+/// Where a viewer asks to go.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Place {
+    /// The organization.
+    pub organization: Organization,
+    /// The viewer's role in it.
+    pub role: Role,
+    /// The repository; `None` if there is no live one of this name.
+    pub repository: Option<Repository>,
+    /// The commit that is its head; `None` before the first.
+    pub head: Option<Commit>,
 }
 
 /// A repository together with the names that a listing across organizations shows.

@@ -84,6 +84,8 @@ macro_rules! conforms {
                 pages_of_an_organization_are_cut_at_names
                 pages_of_a_user_are_cut_at_organization_and_name
                 the_checker_sees_deleted_ones
+                a_place_is_what_the_names_mean_to_the_viewer
+                a_place_has_the_present_head
             }
             connectors {
                 what_is_stored_is_what_is_read

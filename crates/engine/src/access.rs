@@ -3,7 +3,7 @@
 //! Whoever is not a member of an organization gets the same "not found" as for one that is not
 //! there, so that nothing can be learned by asking; a member who lacks the right is told so.
 
-use model::{Organization, Repository, Role, User};
+use model::{Commit, Organization, Repository, Role, User};
 
 use crate::{Engine, Error, Kind, Result};
 
@@ -21,6 +21,28 @@ impl Principal {
     pub fn new(user: User) -> Self {
         Self { user, request_id: String::new() }
     }
+}
+
+/// A repository that the principal may do something in, as it was at one moment.
+pub(crate) struct Place {
+    pub(crate) organization: Organization,
+    pub(crate) repository: Repository,
+    head: Option<Commit>,
+}
+
+impl Place {
+    /// The head of the repository; `None` before its first commit.
+    pub(crate) fn head(&self) -> Result<Option<&Commit>> {
+        match (&self.head, self.repository.head) {
+            (None, Some(_)) => Err(headless()),
+            (head, _) => Ok(head.as_ref()),
+        }
+    }
+}
+
+/// The repository names a head that is not there.
+pub(crate) fn headless() -> Error {
+    Error::new(Kind::Damaged, "DATA_DAMAGED", "the head of the repository is missing")
 }
 
 /// What can be done in an organization.
@@ -114,6 +136,15 @@ impl Verb {
             | Self::RevertCommit => Role::Member,
         }
     }
+
+    /// `Forbidden` unless `role` may do this.
+    fn check(self, role: Role) -> Result<()> {
+        if role < self.least_role() {
+            let message = "only an owner of the organization may do this";
+            return Err(Error::new(Kind::Forbidden, "FORBIDDEN", message));
+        }
+        Ok(())
+    }
 }
 
 impl Engine {
@@ -126,11 +157,25 @@ impl Engine {
     ) -> Result<Organization> {
         let found = self.catalog().organization(name, principal.user.id).await?;
         let (organization, role) = found.ok_or_else(|| Error::not_found("organization"))?;
-        if role < verb.least_role() {
-            let message = "only an owner of the organization may do this";
-            return Err(Error::new(Kind::Forbidden, "FORBIDDEN", message));
-        }
+        verb.check(role)?;
         Ok(organization)
+    }
+
+    /// The repository `name` of `organization` with what belongs to it, if the principal may do
+    /// `verb` in it.
+    pub(crate) async fn place_for(
+        &self,
+        principal: &Principal,
+        organization: &str,
+        name: &str,
+        verb: Verb,
+    ) -> Result<Place> {
+        let found = self.catalog().place(organization, principal.user.id, name).await?;
+        let found = found.ok_or_else(|| Error::not_found("organization"))?;
+        verb.check(found.role)?;
+        let catalog::Place { organization, repository, head, .. } = found;
+        let repository = repository.ok_or_else(|| Error::not_found("repository"))?;
+        Ok(Place { organization, repository, head })
     }
 
     /// The repository `name` of `organization` with its organization, if the principal may do
@@ -142,8 +187,7 @@ impl Engine {
         name: &str,
         verb: Verb,
     ) -> Result<(Organization, Repository)> {
-        let organization = self.organization_for(principal, organization, verb).await?;
-        let repository = self.catalog().repository(organization.id, name).await?;
-        Ok((organization, repository.ok_or_else(|| Error::not_found("repository"))?))
+        let place = self.place_for(principal, organization, name, verb).await?;
+        Ok((place.organization, place.repository))
     }
 }

@@ -6,7 +6,7 @@ use model::limits::COMMIT_PREFIX_MIN;
 use model::{Commit, CommitId, Entry, Page, Repository, Root, SessionId, Timestamp, successor};
 use tree::{Change, Tree};
 
-use crate::access::Verb;
+use crate::access::{Place, Verb, headless};
 use crate::names::check_amount;
 use crate::{Engine, Error, Kind, Principal, Result};
 
@@ -129,9 +129,15 @@ impl Engine {
     async fn head(&self, repository: &Repository) -> Result<Option<Commit>> {
         let Some(id) = repository.head else { return Ok(None) };
         let found = self.catalog().commit(repository.id, id).await?;
-        found.map(Some).ok_or_else(|| {
-            Error::new(Kind::Damaged, "DATA_DAMAGED", "the head of the repository is missing")
-        })
+        found.map(Some).ok_or_else(headless)
+    }
+
+    /// The tree of the head, whose objects may be read.
+    pub(crate) fn readable_head(&self, place: &Place) -> Result<Root> {
+        match place.head()? {
+            Some(commit) => self.readable(&place.repository, commit),
+            None => Ok(Tree::empty()),
+        }
     }
 
     /// The tree whose objects may be read under `reference`; `Gone` for a stale commit.

@@ -7,10 +7,10 @@ use bytes::Bytes;
 use futures_util::future::{self, TryFutureExt};
 use futures_util::stream::{self, BoxStream, Stream, StreamExt};
 use model::limits::PIECE_BYTES;
-use model::{Content, Entry, ObjectPath, Page, Piece, Repository, Root, Session, SessionId};
+use model::{Content, Entry, ObjectPath, Page, Piece, Root, Session, SessionId};
 use tree::{ListQuery, Listed};
 
-use crate::access::Verb;
+use crate::access::{Place, Verb};
 use crate::names::{check_amount, check_path};
 use crate::{Engine, Error, Kind, Principal, Result, pieces};
 
@@ -105,9 +105,9 @@ impl Engine {
         at: &At,
     ) -> Result<Entry> {
         let verb = Verb::GetObject;
-        let (_, found) = self.repository_for(principal, organization, repository, verb).await?;
+        let place = self.place_for(principal, organization, repository, verb).await?;
         let path = check_path("path", path)?;
-        let entry = match self.state(&found, at).await? {
+        let entry = match self.state(&place, at).await? {
             State::Commit(root) => self.tree.get(&root, path.as_bytes()).await.map_err(Error::from),
             State::Session(session) => self.session_entry(&session, &path).await,
         };
@@ -116,15 +116,18 @@ impl Engine {
     }
 
     /// Where to read `at`. `Gone` for a stale commit, `NotFound` for a session that has ended.
-    async fn state(&self, repository: &Repository, at: &At) -> Result<State> {
-        let reference = match at {
+    async fn state(&self, place: &Place, at: &At) -> Result<State> {
+        let repository = &place.repository;
+        let root = match at {
             At::Session(id) => {
                 return Ok(State::Session(self.session_of(repository.id, *id).await?));
             }
-            At::Commit(reference) => Some(reference.as_str()),
-            At::Head => None,
+            At::Commit(reference) if !reference.is_empty() => {
+                self.readable_root(repository, Some(reference)).await?
+            }
+            At::Commit(_) | At::Head => self.readable_head(place)?,
         };
-        Ok(State::Commit(self.readable_root(repository, reference).await?))
+        Ok(State::Commit(root))
     }
 
     /// Opens the object at `path`. Kind `Unsatisfiable` for a range outside of it.
@@ -174,9 +177,9 @@ impl Engine {
         query: ObjectsQuery,
     ) -> Result<Page<ListedEntry>> {
         let verb = Verb::ListObjects;
-        let (_, found) = self.repository_for(principal, organization, repository, verb).await?;
+        let place = self.place_for(principal, organization, repository, verb).await?;
         let limit = check_amount(query.amount)?;
-        let state = self.state(&found, &query.at).await?;
+        let state = self.state(&place, &query.at).await?;
         let ObjectsQuery { prefix, delimiter, after, .. } = query;
         let delimiter = delimiter.filter(|delimiter| !delimiter.is_empty());
         let query = ListQuery { prefix, delimiter, after, limit };

@@ -1,15 +1,19 @@
 //! Users and API keys.
 
 use model::{ApiKey, ApiKeyId, Deed, NewApiKey, Timestamp, User, UserId};
-use rusqlite::{Connection, Row, params};
+use rusqlite::types::ValueRef;
+use rusqlite::{Connection, Row, RowIndex, params};
 
-use super::columns::{time, time_if_any, uuid};
+use super::columns::{self, time, time_if_any, uuid};
 use super::query::{all, change, exists, one};
 use super::{audit, logins};
 use crate::{NewUser, Result};
 
 /// The step in which the last use of a key is recorded.
 const USE_STEP_US: i64 = 60_000_000;
+/// What [`decode_user_at`] reads, in its order.
+const USER_COLUMNS: [&str; 7] =
+    ["id", "username", "email", "full_name", "bio", "created_at", "password_hash"];
 
 pub(super) fn bootstrap(
     db: &Connection,
@@ -149,11 +153,12 @@ pub(super) fn user_by_token(
 ) -> Result<Option<(User, bool)>> {
     one(
         db,
-        "SELECT users.*, ifnull(last_used_at < ?2, 1) AS is_due
+        "SELECT users.id, username, email, full_name, bio, users.created_at, password_hash,
+            ifnull(last_used_at < ?2, 1)
          FROM api_keys JOIN users ON users.id = api_keys.user
          WHERE token_hash = ?1 AND revoked_at IS NULL",
         params![token_hash, use_step(now)],
-        |row| Ok((decode_user(row)?, row.get("is_due")?)),
+        |row| Ok((decode_user_at(row, columns::from(0))?, row.get(USER_COLUMNS.len())?)),
     )
 }
 
@@ -172,14 +177,21 @@ fn use_step(now: Timestamp) -> i64 {
 }
 
 pub(super) fn decode_user(row: &Row<'_>) -> rusqlite::Result<User> {
+    decode_user_at(row, USER_COLUMNS)
+}
+
+fn decode_user_at<C: RowIndex>(
+    row: &Row<'_>,
+    [id, username, email, full_name, bio, created_at, password_hash]: [C; USER_COLUMNS.len()],
+) -> rusqlite::Result<User> {
     Ok(User {
-        id: UserId(uuid(row, "id")?),
-        username: row.get("username")?,
-        email: row.get("email")?,
-        full_name: row.get("full_name")?,
-        bio: row.get("bio")?,
-        created_at: time(row, "created_at")?,
-        has_password: row.get::<_, Option<String>>("password_hash")?.is_some(),
+        id: UserId(uuid(row, id)?),
+        username: row.get(username)?,
+        email: row.get(email)?,
+        full_name: row.get(full_name)?,
+        bio: row.get(bio)?,
+        created_at: time(row, created_at)?,
+        has_password: row.get_ref(password_hash)? != ValueRef::Null,
     })
 }
 

@@ -3,8 +3,8 @@
 use std::str::FromStr;
 
 use model::{CommitId, Extent, Hash, IdError, SegmentId, Timestamp, WriterId};
-use rusqlite::Row;
 use rusqlite::types::Type;
+use rusqlite::{Row, RowIndex};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use uuid::Uuid;
@@ -14,48 +14,54 @@ type Result<T> = rusqlite::Result<T>;
 /// Bytes of an extent in a column.
 pub(super) const EXTENT_BYTES: usize = 20;
 
+/// So many columns from `first` on: for rows that are decoded with every request, where looking
+/// columns up by their names would be a good part of the cost.
+pub(super) fn from<const N: usize>(first: usize) -> [usize; N] {
+    std::array::from_fn(|number| first + number)
+}
+
 /// A column that does not hold what it must.
 pub(super) fn undecodable(
     row: &Row<'_>,
-    column: &str,
+    column: impl RowIndex,
     error: impl std::error::Error + Send + Sync + 'static,
 ) -> rusqlite::Error {
-    let index = row.as_ref().column_index(column).unwrap_or(usize::MAX);
+    let index = column.idx(row.as_ref()).unwrap_or(usize::MAX);
     rusqlite::Error::FromSqlConversionFailure(index, Type::Text, Box::new(error))
 }
 
 /// An id.
-pub(super) fn uuid(row: &Row<'_>, column: &str) -> Result<Uuid> {
+pub(super) fn uuid(row: &Row<'_>, column: impl RowIndex) -> Result<Uuid> {
     Ok(Uuid::from_bytes(row.get(column)?))
 }
 
 /// An id that may be missing.
-pub(super) fn uuid_if_any(row: &Row<'_>, column: &str) -> Result<Option<Uuid>> {
+pub(super) fn uuid_if_any(row: &Row<'_>, column: impl RowIndex) -> Result<Option<Uuid>> {
     Ok(row.get::<_, Option<[u8; 16]>>(column)?.map(Uuid::from_bytes))
 }
 
 /// A time.
-pub(super) fn time(row: &Row<'_>, column: &str) -> Result<Timestamp> {
+pub(super) fn time(row: &Row<'_>, column: impl RowIndex) -> Result<Timestamp> {
     Ok(Timestamp(row.get(column)?))
 }
 
 /// A time that may be missing.
-pub(super) fn time_if_any(row: &Row<'_>, column: &str) -> Result<Option<Timestamp>> {
+pub(super) fn time_if_any(row: &Row<'_>, column: impl RowIndex) -> Result<Option<Timestamp>> {
     Ok(row.get::<_, Option<i64>>(column)?.map(Timestamp))
 }
 
 /// A hash.
-pub(super) fn hash(row: &Row<'_>, column: &str) -> Result<Hash> {
+pub(super) fn hash(row: &Row<'_>, column: impl RowIndex) -> Result<Hash> {
     Ok(Hash(row.get(column)?))
 }
 
 /// A commit's id that may be missing.
-pub(super) fn commit_if_any(row: &Row<'_>, column: &str) -> Result<Option<CommitId>> {
+pub(super) fn commit_if_any(row: &Row<'_>, column: impl RowIndex) -> Result<Option<CommitId>> {
     Ok(row.get::<_, Option<[u8; 32]>>(column)?.map(CommitId))
 }
 
 /// A count.
-pub(super) fn count(row: &Row<'_>, column: &str) -> Result<u64> {
+pub(super) fn count(row: &Row<'_>, column: impl RowIndex + Copy) -> Result<u64> {
     let value: i64 = row.get(column)?;
     u64::try_from(value).map_err(|error| undecodable(row, column, error))
 }
@@ -66,13 +72,16 @@ pub(super) fn of_count(count: u64) -> i64 {
 }
 
 /// One of a set of names.
-pub(super) fn name<T: FromStr<Err = IdError>>(row: &Row<'_>, column: &str) -> Result<T> {
+pub(super) fn name<T: FromStr<Err = IdError>>(
+    row: &Row<'_>,
+    column: impl RowIndex + Copy,
+) -> Result<T> {
     let text = row.get_ref(column)?.as_str().map_err(|error| undecodable(row, column, error))?;
     text.parse().map_err(|error| undecodable(row, column, error))
 }
 
 /// A JSON text.
-pub(super) fn json<T: DeserializeOwned>(row: &Row<'_>, column: &str) -> Result<T> {
+pub(super) fn json<T: DeserializeOwned>(row: &Row<'_>, column: impl RowIndex + Copy) -> Result<T> {
     let text = row.get_ref(column)?.as_str().map_err(|error| undecodable(row, column, error))?;
     serde_json::from_str(text).map_err(|error| undecodable(row, column, error))
 }

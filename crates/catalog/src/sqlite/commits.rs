@@ -1,7 +1,7 @@
 //! Commits, and the database as a whole.
 
 use model::{Commit, CommitId, JobId, RepositoryId, Root, Timestamp, UserId};
-use rusqlite::{Connection, Row, named_params, params};
+use rusqlite::{Connection, Row, RowIndex, named_params, params};
 
 use super::columns::{
     EXTENT_BYTES, commit_if_any, count, extent, hash, json, of_count, of_extent, of_json, time,
@@ -13,6 +13,24 @@ use crate::{Error, Result, StoreInfo};
 
 /// Hex digits of a commit's id.
 const ID_DIGITS: usize = 64;
+/// What [`decode_at`] reads, in its order.
+pub(super) const COLUMNS: [&str; 15] = [
+    "id",
+    "repository",
+    "parent",
+    "root_page",
+    "root_level",
+    "root_hash",
+    "root_entries",
+    "root_bytes",
+    "message",
+    "committer",
+    "committer_name",
+    "created_at",
+    "metadata",
+    "superseded_at",
+    "expired_at",
+];
 
 pub(super) fn store_info(db: &Connection) -> Result<StoreInfo> {
     let id = one(db, "SELECT value FROM meta WHERE key = 'store'", [], |row| row.get(0))?;
@@ -148,24 +166,32 @@ pub(super) fn move_head(db: &Connection, commit: &Commit) -> Result<()> {
 }
 
 fn decode(row: &Row<'_>) -> rusqlite::Result<Commit> {
-    let id: [u8; 32] = row.get("id")?;
+    decode_at(row, COLUMNS)
+}
+
+pub(super) fn decode_at<C: RowIndex + Copy>(
+    row: &Row<'_>,
+    columns: [C; COLUMNS.len()],
+) -> rusqlite::Result<Commit> {
+    let [id, repository, parent, page, level, root_hash, entries, bytes, columns @ ..] = columns;
+    let [message, committer, committer_name, created_at, metadata, superseded, expired] = columns;
     Ok(Commit {
-        id: CommitId(id),
-        repository: RepositoryId(uuid(row, "repository")?),
-        parent: commit_if_any(row, "parent")?,
+        id: CommitId(row.get(id)?),
+        repository: RepositoryId(uuid(row, repository)?),
+        parent: commit_if_any(row, parent)?,
         root: Root {
-            page: row.get::<_, Option<[u8; EXTENT_BYTES]>>("root_page")?.map(extent),
-            level: row.get("root_level")?,
-            hash: hash(row, "root_hash")?,
-            entries: count(row, "root_entries")?,
-            bytes: count(row, "root_bytes")?,
+            page: row.get::<_, Option<[u8; EXTENT_BYTES]>>(page)?.map(extent),
+            level: row.get(level)?,
+            hash: hash(row, root_hash)?,
+            entries: count(row, entries)?,
+            bytes: count(row, bytes)?,
         },
-        message: row.get("message")?,
-        committer: UserId(uuid(row, "committer")?),
-        committer_name: row.get("committer_name")?,
-        created_at: time(row, "created_at")?,
-        metadata: json(row, "metadata")?,
-        superseded_at: time_if_any(row, "superseded_at")?,
-        expired: time_if_any(row, "expired_at")?.is_some(),
+        message: row.get(message)?,
+        committer: UserId(uuid(row, committer)?),
+        committer_name: row.get(committer_name)?,
+        created_at: time(row, created_at)?,
+        metadata: json(row, metadata)?,
+        superseded_at: time_if_any(row, superseded)?,
+        expired: time_if_any(row, expired)?.is_some(),
     })
 }

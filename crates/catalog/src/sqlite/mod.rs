@@ -27,6 +27,7 @@ mod operations;
 mod organizations;
 mod pages;
 mod pins;
+mod places;
 mod progress;
 mod query;
 mod readers;

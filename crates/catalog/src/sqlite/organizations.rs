@@ -2,13 +2,16 @@
 
 use model::{Deed, Member, Organization, OrganizationId, Role, Timestamp, UserId};
 use rusqlite::types::Type;
-use rusqlite::{Connection, Row, params};
+use rusqlite::{Connection, Row, RowIndex, params};
 
 use super::accounts::decode_user;
 use super::columns::{time, uuid};
 use super::query::{all, change, exists, one};
 use super::{audit, connectors, repositories};
 use crate::{Error, Result};
+
+/// What [`decode_at`] reads, in its order.
+pub(super) const COLUMNS: [&str; 4] = ["id", "name", "display_name", "created_at"];
 
 pub(super) fn create(
     db: &Connection,
@@ -37,7 +40,7 @@ pub(super) fn organization(
          JOIN members ON members.organization = organizations.id
          WHERE name = ?1 AND user = ?2 AND deleted_at IS NULL",
         params![name, viewer.0.as_bytes()],
-        |row| Ok((decode(row)?, decode_role(row)?)),
+        |row| Ok((decode(row)?, decode_role(row, "role")?)),
     )
 }
 
@@ -87,7 +90,7 @@ pub(super) fn members(db: &Connection, organization: OrganizationId) -> Result<V
         |row| {
             Ok(Member {
                 user: decode_user(row)?,
-                role: decode_role(row)?,
+                role: decode_role(row, "role")?,
                 joined_at: time(row, "joined_at")?,
             })
         },
@@ -141,18 +144,25 @@ pub(super) fn remove_member(
 }
 
 fn decode(row: &Row<'_>) -> rusqlite::Result<Organization> {
+    decode_at(row, COLUMNS)
+}
+
+pub(super) fn decode_at<C: RowIndex>(
+    row: &Row<'_>,
+    [id, name, display_name, created_at]: [C; COLUMNS.len()],
+) -> rusqlite::Result<Organization> {
     Ok(Organization {
-        id: OrganizationId(uuid(row, "id")?),
-        name: row.get("name")?,
-        display_name: row.get("display_name")?,
-        created_at: time(row, "created_at")?,
+        id: OrganizationId(uuid(row, id)?),
+        name: row.get(name)?,
+        display_name: row.get(display_name)?,
+        created_at: time(row, created_at)?,
     })
 }
 
-fn decode_role(row: &Row<'_>) -> rusqlite::Result<Role> {
-    let text: String = row.get("role")?;
+pub(super) fn decode_role(row: &Row<'_>, column: impl RowIndex + Copy) -> rusqlite::Result<Role> {
+    let text = row.get_ref(column)?.as_str()?;
     [Role::Owner, Role::Member].into_iter().find(|role| role.as_str() == text).ok_or_else(|| {
-        let index = row.as_ref().column_index("role").unwrap_or(usize::MAX);
+        let index = column.idx(row.as_ref()).unwrap_or(usize::MAX);
         rusqlite::Error::InvalidColumnType(index, "role".to_owned(), Type::Text)
     })
 }

@@ -2,13 +2,27 @@
 
 use model::limits::PAGE_ROWS_MAX;
 use model::{Deed, OrganizationId, Page, PageRequest, Repository, RepositoryId, Timestamp, UserId};
-use rusqlite::{Connection, Row, params};
+use rusqlite::{Connection, Row, RowIndex, params};
 
 use super::columns::{commit_if_any, of_count, time, uuid};
 use super::pages::cut;
 use super::query::{all, change, one};
 use super::{audit, organizations};
 use crate::{NamedRepository, Result};
+
+/// What [`decode_at`] reads, in its order.
+pub(super) const COLUMNS: [&str; 10] = [
+    "id",
+    "organization",
+    "name",
+    "description",
+    "visibility",
+    "retention_days",
+    "session_max_duration_days",
+    "created_by",
+    "created_at",
+    "head",
+];
 
 pub(super) fn create(db: &Connection, new: &Repository, deed: &Deed) -> Result<()> {
     organizations::require(db, new.organization)?;
@@ -154,16 +168,25 @@ fn decode_named(row: &Row<'_>) -> rusqlite::Result<NamedRepository> {
 }
 
 fn decode(row: &Row<'_>) -> rusqlite::Result<Repository> {
+    decode_at(row, COLUMNS)
+}
+
+pub(super) fn decode_at<C: RowIndex>(
+    row: &Row<'_>,
+    columns: [C; COLUMNS.len()],
+) -> rusqlite::Result<Repository> {
+    let [id, organization, name, description, visibility, retention, session, by, at, head] =
+        columns;
     Ok(Repository {
-        id: RepositoryId(uuid(row, "id")?),
-        organization: OrganizationId(uuid(row, "organization")?),
-        name: row.get("name")?,
-        description: row.get("description")?,
-        visibility: row.get("visibility")?,
-        retention_days: row.get("retention_days")?,
-        session_max_duration_days: row.get("session_max_duration_days")?,
-        created_by: UserId(uuid(row, "created_by")?),
-        created_at: time(row, "created_at")?,
-        head: commit_if_any(row, "head")?,
+        id: RepositoryId(uuid(row, id)?),
+        organization: OrganizationId(uuid(row, organization)?),
+        name: row.get(name)?,
+        description: row.get(description)?,
+        visibility: row.get(visibility)?,
+        retention_days: row.get(retention)?,
+        session_max_duration_days: row.get(session)?,
+        created_by: UserId(uuid(row, by)?),
+        created_at: time(row, at)?,
+        head: commit_if_any(row, head)?,
     })
 }

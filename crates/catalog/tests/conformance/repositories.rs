@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use catalog::{Catalog, Error, NamedRepository};
-use model::{Page, PageRequest, RepositoryId, Role};
+use catalog::{Catalog, Error, NamedRepository, Place};
+use model::{Organization, Page, PageRequest, Repository, RepositoryId, Role};
 use uuid::Uuid;
 
 use super::world::{World, at, deed, new_repository};
@@ -131,4 +131,58 @@ pub(crate) async fn the_checker_sees_deleted_ones(catalog: Arc<dyn Catalog>) {
     let mut expected = vec![world.repository.clone(), second];
     expected.sort_by_key(|repository| repository.id);
     assert_eq!(catalog.all_repositories().await.expect("a list"), expected);
+}
+
+pub(crate) async fn a_place_is_what_the_names_mean_to_the_viewer(catalog: Arc<dyn Catalog>) {
+    let world = World::new(catalog.clone()).await;
+    let (member, stranger) = (world.user("member").await, world.user("stranger").await);
+    let (acme, other) = (&world.organization, world.another_organization("other").await);
+    catalog.add_member(acme.id, member.id, Role::Member, &deed(at(5))).await.expect("a member");
+    let same_name = world.another_repository(&other, "data").await;
+    world.another_repository(&other, "elsewhere").await;
+    let place = async |organization: &str, viewer, repository: &str| {
+        catalog.place(organization, viewer, repository).await.expect("an answer")
+    };
+    let expected = |organization: &Organization, role, repository: Option<&Repository>| {
+        let (organization, repository) = (organization.clone(), repository.cloned());
+        Some(Place { organization, role, repository, head: None })
+    };
+    let found = place("acme", world.owner.id, "data").await;
+    assert_eq!(found, expected(acme, Role::Owner, Some(&world.repository)));
+    let found = place("acme", member.id, "data").await;
+    assert_eq!(found, expected(acme, Role::Member, Some(&world.repository)));
+    let found = place("other", world.owner.id, "data").await;
+    assert_eq!(found, expected(&other, Role::Owner, Some(&same_name)));
+    let found = place("acme", member.id, "elsewhere").await;
+    assert_eq!(found, expected(acme, Role::Member, None), "it is another organization's");
+    assert_eq!(place("other", member.id, "data").await, None);
+    assert_eq!(place("acme", stranger.id, "data").await, None);
+    assert_eq!(place("absent", world.owner.id, "data").await, None);
+
+    catalog.remove_member(acme.id, member.id, &deed(at(6))).await.expect("an answer");
+    assert_eq!(place("acme", member.id, "data").await, None, "a member no more");
+    catalog.delete_repository(world.repository.id, &deed(at(7))).await.expect("an answer");
+    let found = place("acme", world.owner.id, "data").await;
+    assert_eq!(found, expected(acme, Role::Owner, None), "it is deleted");
+    let again = world.another_repository(acme, "data").await;
+    let found = place("acme", world.owner.id, "data").await;
+    assert_eq!(found, expected(acme, Role::Owner, Some(&again)));
+    catalog.delete_organization(acme.id, &deed(at(8))).await.expect("an answer");
+    assert_eq!(place("acme", world.owner.id, "data").await, None);
+}
+
+pub(crate) async fn a_place_has_the_present_head(catalog: Arc<dyn Catalog>) {
+    let world = World::new(catalog.clone()).await;
+    let viewer = world.owner.id;
+    for _ in 0..2 {
+        let commit = world.commit().await;
+        let place = catalog.place("acme", viewer, "data").await.expect("an answer");
+        let place = place.expect("it is there");
+        assert_eq!(place.repository.expect("a repository").head, Some(commit.id));
+        assert_eq!(place.head, Some(commit));
+    }
+    let fresh = world.another_repository(&world.organization, "fresh").await;
+    let place = catalog.place("acme", viewer, "fresh").await.expect("an answer");
+    let place = place.expect("it is there");
+    assert_eq!((place.repository, place.head), (Some(fresh), None));
 }

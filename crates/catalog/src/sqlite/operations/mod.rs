@@ -14,12 +14,12 @@ use model::{
 
 use super::operation::Effect;
 use super::{
-    Sqlite, claims, collections, commits, connectors, holds, imports, pins, repositories, segments,
-    snapshot, trash,
+    Sqlite, claims, collections, commits, connectors, holds, imports, pins, places, repositories,
+    segments, snapshot, trash,
 };
 use crate::{
     Catalog, Checkpoint, Claim, ClaimKey, ConnectorChange, Finish, Finished, HoldId,
-    NamedRepository, Result, Standing, StoreInfo,
+    NamedRepository, Place, Result, Standing, StoreInfo,
 };
 
 #[async_trait]
@@ -46,6 +46,16 @@ impl Catalog for Sqlite {
     ) -> Result<Option<Repository>> {
         let name = name.to_owned();
         self.read_here(move |db| repositories::repository(db, organization, &name)).await
+    }
+
+    async fn place(
+        &self,
+        organization: &str,
+        viewer: UserId,
+        repository: &str,
+    ) -> Result<Option<Place>> {
+        let (organization, repository) = (organization.to_owned(), repository.to_owned());
+        self.read_here(move |db| places::place(db, &organization, viewer, &repository)).await
     }
 
     async fn repository_by_id(&self, id: RepositoryId) -> Result<Option<Repository>> {
