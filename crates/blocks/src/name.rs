@@ -12,6 +12,8 @@ use crate::{Error, Result};
 pub(crate) const FOLDER: &str = "segments";
 /// What an unfinished segment's file name ends in.
 pub(crate) const OPEN: &str = ".open";
+/// A UUID with its four hyphens: there is no other spelling of this length.
+const UUID_CHARS: usize = 36;
 
 /// The name of a finished segment's file: `segments/<repository>/<writer>-<number>`.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -44,17 +46,23 @@ impl FromStr for Name {
     type Err = Error;
 
     fn from_str(file: &str) -> Result<Self> {
-        // Whatever the parts accept (upper case, signs), only the one spelling that we write
-        // ourselves passes.
-        parse(file)
-            .filter(|name| name.to_string() == file)
-            .ok_or_else(|| Error::Name { file: file.to_owned() })
+        parse(file).ok_or_else(|| Error::Name { file: file.to_owned() })
     }
 }
 
+/// Whatever numbers and ids can be parsed from (upper case, signs, braces), only the one spelling
+/// that we write ourselves passes.
 fn parse(file: &str) -> Option<Name> {
     let (repository, file) = file.strip_prefix(FOLDER)?.strip_prefix('/')?.split_once('/')?;
     let (writer, number) = file.split_once('-')?;
+    let is_digit = |byte: u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
+    let is_spelled = repository.len() == UUID_CHARS
+        && repository.bytes().all(|byte| byte == b'-' || is_digit(byte))
+        && (writer.len(), number.len()) == (16, 8)
+        && writer.bytes().chain(number.bytes()).all(is_digit);
+    if !is_spelled {
+        return None;
+    }
     let writer = WriterId(u64::from_str_radix(writer, 16).ok()?);
     let number = u32::from_str_radix(number, 16).ok()?;
     Some(Name { repository: repository.parse().ok()?, id: SegmentId { writer, number } })
