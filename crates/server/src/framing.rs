@@ -71,25 +71,35 @@ impl Framing {
         Ok(())
     }
 
-    /// Adds bytes to the head up to its end; the number of bytes taken.
+    /// Adds bytes to the head up to its end, line by line; the number of bytes taken.
     fn extend(&mut self, bytes: &[u8]) -> Result<usize, ()> {
-        for (taken, byte) in bytes.iter().enumerate() {
+        let mut at = 0;
+        if self.head.is_empty() {
             // Empty lines before a request are legal.
-            if self.head.is_empty() && matches!(byte, b'\r' | b'\n') {
-                continue;
-            }
-            let bare_line_feed = *byte == b'\n' && self.head.last() != Some(&b'\r');
-            if bare_line_feed || self.head.len() == HEAD_BYTES_MAX {
+            at = bytes.iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).count();
+        }
+        while at < bytes.len() {
+            let rest = &bytes[at..];
+            let line_feed = rest.iter().position(|byte| *byte == b'\n');
+            let line = &rest[..line_feed.map_or(rest.len(), |position| position + 1)];
+            at += line.len();
+            if self.head.len() + line.len() > HEAD_BYTES_MAX {
                 return Err(());
             }
-            self.head.push(*byte);
+            self.head.extend_from_slice(line);
+            if line_feed.is_none() {
+                break;
+            }
+            if !self.head.ends_with(b"\r\n") {
+                return Err(());
+            }
             if self.head.ends_with(b"\r\n\r\n") {
                 self.position = body_after(&self.head)?;
                 self.head.clear();
-                return Ok(taken + 1);
+                break;
             }
         }
-        Ok(bytes.len())
+        Ok(at)
     }
 }
 
