@@ -18,7 +18,7 @@ use model::Secret;
 use crate::client_address::ClientAddress;
 use crate::error::{Error, Result};
 use crate::middleware::RequestId;
-use crate::{App, cookies};
+use crate::{Shared, cookies};
 
 /// Bytes of a credential that are looked at: more cannot be a token or a password.
 const CREDENTIAL_BYTES_MAX: usize = 4_096;
@@ -42,18 +42,18 @@ pub(crate) struct Proven {
     pub(crate) credential: Credential,
 }
 
-impl FromRequestParts<App> for Caller {
+impl FromRequestParts<Shared> for Caller {
     type Rejection = Error;
 
-    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self> {
+    async fn from_request_parts(parts: &mut Parts, app: &Shared) -> Result<Self> {
         Ok(Self(Proven::from_request_parts(parts, app).await?.principal))
     }
 }
 
-impl FromRequestParts<App> for Proven {
+impl FromRequestParts<Shared> for Proven {
     type Rejection = Error;
 
-    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self> {
+    async fn from_request_parts(parts: &mut Parts, app: &Shared) -> Result<Self> {
         let credential = match parts.headers.contains_key(AUTHORIZATION) {
             true => authorization(&parts.headers),
             false => login(&parts.method, &parts.headers)?,

@@ -9,7 +9,7 @@ use http::request::Parts;
 use http::{HeaderMap, HeaderName};
 use model::Cidr;
 
-use crate::App;
+use crate::Shared;
 use crate::serve::Peer;
 
 /// Each proxy adds, at the end, the address that it was connected from.
@@ -18,10 +18,10 @@ const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 /// Where a request comes from; `None` if it came over no connection.
 pub(crate) struct ClientAddress(pub(crate) Option<IpAddr>);
 
-impl FromRequestParts<App> for ClientAddress {
+impl FromRequestParts<Shared> for ClientAddress {
     type Rejection = Infallible;
 
-    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Infallible> {
+    async fn from_request_parts(parts: &mut Parts, app: &Shared) -> Result<Self, Infallible> {
         let peer = parts.extensions.get::<Peer>();
         Ok(Self(peer.map(|Peer(peer)| address(&parts.headers, *peer, &app.trusted_proxies))))
     }

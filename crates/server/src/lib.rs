@@ -41,8 +41,10 @@ pub use router::router;
 pub use serve::{Limits, serve};
 pub use watch::Watches;
 
-/// What the handlers work with. Cheap to clone.
-#[derive(Clone)]
+/// As it goes from one handler to the next, several times in every request.
+type Shared = Arc<App>;
+
+/// What the handlers work with.
 pub struct App {
     /// The use cases.
     pub engine: Engine,

@@ -21,7 +21,7 @@ use model::Entropy;
 use tokio::time::Instant;
 use tracing::Instrument;
 
-use crate::App;
+use crate::Shared;
 use crate::error::{Error, Failure};
 use crate::wire;
 
@@ -35,7 +35,11 @@ const REQUEST_ID_CHARS_MAX: usize = 128;
 pub(crate) struct RequestId(pub(crate) String);
 
 /// Wraps a request: see the head of this file.
-pub(crate) async fn observe(State(app): State<App>, mut request: Request, next: Next) -> Response {
+pub(crate) async fn observe(
+    State(app): State<Shared>,
+    mut request: Request,
+    next: Next,
+) -> Response {
     let start = Instant::now();
     let request_id = request_id(request.headers(), &*app.entropy);
     request.extensions_mut().insert(RequestId(request_id.clone()));

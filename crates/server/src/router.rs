@@ -1,5 +1,7 @@
 //! The route table.
 
+use std::sync::Arc;
+
 use axum::Router;
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::get;
@@ -14,10 +16,11 @@ use crate::routes::{
     account, audit, commits, connectors, devices, downloads, health, imports, keys, logins,
     multipart, objects, organizations, repositories, sessions, staging, uploads,
 };
-use crate::{App, absent, bodies, device_page, middleware, openapi};
+use crate::{App, Shared, absent, bodies, device_page, middleware, openapi};
 
 /// Everything the main listener serves.
 pub fn router(app: App) -> Router {
+    let app = Arc::new(app);
     let (api, _) = api().split_for_parts();
     let document = Bytes::from(openapi::document());
     let document = get(move || async move { ([(CONTENT_TYPE, "application/json")], document) });
@@ -38,7 +41,7 @@ pub fn router(app: App) -> Router {
 }
 
 /// The API with its description.
-pub(crate) fn api() -> OpenApiRouter<App> {
+pub(crate) fn api() -> OpenApiRouter<Shared> {
     let routes = OpenApiRouter::default()
         .routes(routes!(logins::sign_up))
         .routes(routes!(logins::log_in))

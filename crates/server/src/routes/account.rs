@@ -4,7 +4,7 @@ use axum::Json as Answer;
 use axum::extract::State;
 use http::StatusCode;
 
-use crate::App;
+use crate::Shared;
 use crate::auth::{Caller, Proven};
 use crate::error::Result;
 use crate::extract::Json;
@@ -15,7 +15,10 @@ use crate::wire::{ChangePassword, Me, UpdateMe, User};
     get, path = "/auth/me", operation_id = "getMe", tag = "auth",
     responses((status = 200, body = Me)),
 )]
-pub(crate) async fn get(State(app): State<App>, Caller(principal): Caller) -> Result<Answer<Me>> {
+pub(crate) async fn get(
+    State(app): State<Shared>,
+    Caller(principal): Caller,
+) -> Result<Answer<Me>> {
     Ok(Answer(app.engine.me(&principal).await?.into()))
 }
 
@@ -25,7 +28,7 @@ pub(crate) async fn get(State(app): State<App>, Caller(principal): Caller) -> Re
     responses((status = 200, body = User), (status = 400)),
 )]
 pub(crate) async fn update(
-    State(app): State<App>,
+    State(app): State<Shared>,
     Caller(principal): Caller,
     Json(body): Json<UpdateMe>,
 ) -> Result<Answer<User>> {
@@ -39,7 +42,7 @@ pub(crate) async fn update(
     responses((status = 204), (status = 400)),
 )]
 pub(crate) async fn change_password(
-    State(app): State<App>,
+    State(app): State<Shared>,
     proven: Proven,
     Json(body): Json<ChangePassword>,
 ) -> Result<StatusCode> {

@@ -3,7 +3,7 @@
 use axum::Json as Answer;
 use axum::extract::State;
 
-use crate::App;
+use crate::Shared;
 use crate::auth::Caller;
 use crate::error::Result;
 use crate::extract::{Path, Query};
@@ -20,7 +20,7 @@ use crate::wire::AuditRecord;
     ),
 )]
 pub(crate) async fn list(
-    State(app): State<App>,
+    State(app): State<Shared>,
     Caller(principal): Caller,
     Path(organization): Path<String>,
     Query(query): Query<PageQuery>,

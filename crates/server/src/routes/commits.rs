@@ -8,7 +8,7 @@ use model::limits::{PAGE_ROWS_DEFAULT, PAGE_ROWS_MAX};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
-use crate::App;
+use crate::Shared;
 use crate::auth::Caller;
 use crate::error::{Error, Result};
 use crate::extract::{OptionalJson, Path, Query, id_field};
@@ -64,7 +64,7 @@ pub(crate) struct DiffParameters {
     responses((status = 200, body = Paged<CommitLog>), (status = 400), (status = 404)),
 )]
 pub(crate) async fn log(
-    State(app): State<App>,
+    State(app): State<Shared>,
     Caller(principal): Caller,
     Path((organization, repository)): Path<RepositoryPath>,
     Query(query): Query<LogParameters>,
@@ -88,7 +88,7 @@ pub(crate) async fn log(
     responses((status = 200, body = CommitLog), (status = 404)),
 )]
 pub(crate) async fn get(
-    State(app): State<App>,
+    State(app): State<Shared>,
     Caller(principal): Caller,
     Path((organization, repository, commit)): Path<(String, String, String)>,
 ) -> Result<Answer<CommitLog>> {
@@ -104,7 +104,7 @@ pub(crate) async fn get(
     ),
 )]
 pub(crate) async fn diff(
-    State(app): State<App>,
+    State(app): State<Shared>,
     Caller(principal): Caller,
     Path((organization, repository)): Path<RepositoryPath>,
     Query(query): Query<DiffParameters>,
@@ -141,7 +141,7 @@ pub(crate) async fn diff(
     ),
 )]
 pub(crate) async fn revert(
-    State(app): State<App>,
+    State(app): State<Shared>,
     Caller(principal): Caller,
     Path((organization, repository, commit)): Path<(String, String, String)>,
     OptionalJson(body): OptionalJson<RevertCommit>,

@@ -4,7 +4,7 @@ use axum::Json as Answer;
 use axum::extract::State;
 use http::StatusCode;
 
-use crate::App;
+use crate::Shared;
 use crate::auth::Caller;
 use crate::error::Result;
 use crate::extract::{Json, Path, id, id_field};
@@ -24,7 +24,7 @@ use crate::wire::{
     ),
 )]
 pub(crate) async fn create(
-    State(app): State<App>,
+    State(app): State<Shared>,
     Caller(principal): Caller,
     Path(organization): Path<String>,
     Json(body): Json<CreateConnector>,
@@ -40,7 +40,7 @@ pub(crate) async fn create(
     responses((status = 200, body = Results<Connector>), (status = 404)),
 )]
 pub(crate) async fn list(
-    State(app): State<App>,
+    State(app): State<Shared>,
     Caller(principal): Caller,
     Path(organization): Path<String>,
 ) -> Result<Answer<Results<Connector>>> {
@@ -55,7 +55,7 @@ pub(crate) async fn list(
     responses((status = 200, body = Connector), (status = 404)),
 )]
 pub(crate) async fn get(
-    State(app): State<App>,
+    State(app): State<Shared>,
     Caller(principal): Caller,
     Path((organization, connector)): Path<(String, String)>,
 ) -> Result<Answer<Connector>> {
@@ -77,7 +77,7 @@ pub(crate) async fn get(
     ),
 )]
 pub(crate) async fn update(
-    State(app): State<App>,
+    State(app): State<Shared>,
     Caller(principal): Caller,
     Path((organization, connector)): Path<(String, String)>,
     Json(body): Json<UpdateConnector>,
@@ -95,7 +95,7 @@ pub(crate) async fn update(
     responses((status = 204), (status = 403), (status = 404)),
 )]
 pub(crate) async fn delete(
-    State(app): State<App>,
+    State(app): State<Shared>,
     Caller(principal): Caller,
     Path((organization, connector)): Path<(String, String)>,
 ) -> Result<StatusCode> {
@@ -115,7 +115,7 @@ pub(crate) async fn delete(
     ),
 )]
 pub(crate) async fn test_config(
-    State(app): State<App>,
+    State(app): State<Shared>,
     Caller(principal): Caller,
     Path(organization): Path<String>,
     Json(body): Json<TestConnectorConfig>,
@@ -132,7 +132,7 @@ pub(crate) async fn test_config(
     responses((status = 200, body = Status), (status = 404), (status = 423), (status = 502)),
 )]
 pub(crate) async fn test(
-    State(app): State<App>,
+    State(app): State<Shared>,
     Caller(principal): Caller,
     Path((organization, connector)): Path<(String, String)>,
 ) -> Result<Answer<Status>> {
@@ -148,7 +148,7 @@ pub(crate) async fn test(
     responses((status = 201, body = Status), (status = 400), (status = 404), (status = 409)),
 )]
 pub(crate) async fn attach(
-    State(app): State<App>,
+    State(app): State<Shared>,
     Caller(principal): Caller,
     Path((organization, repository)): Path<RepositoryPath>,
     Json(body): Json<AttachConnector>,
@@ -165,7 +165,7 @@ pub(crate) async fn attach(
     responses((status = 200, body = Results<Connector>), (status = 404)),
 )]
 pub(crate) async fn list_attached(
-    State(app): State<App>,
+    State(app): State<Shared>,
     Caller(principal): Caller,
     Path((organization, repository)): Path<RepositoryPath>,
 ) -> Result<Answer<Results<Connector>>> {
@@ -181,7 +181,7 @@ pub(crate) async fn list_attached(
     responses((status = 204), (status = 404)),
 )]
 pub(crate) async fn detach(
-    State(app): State<App>,
+    State(app): State<Shared>,
     Caller(principal): Caller,
     Path((organization, repository, connector)): Path<(String, String, String)>,
 ) -> Result<StatusCode> {

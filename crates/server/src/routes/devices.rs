@@ -4,7 +4,7 @@
 use axum::Json as Answer;
 use axum::extract::State;
 
-use crate::App;
+use crate::Shared;
 use crate::auth::Caller;
 use crate::client_address::ClientAddress;
 use crate::error::{Error, Result};
@@ -17,7 +17,7 @@ use crate::wire::{ConfirmDevice, DeviceCode, DevicePoll, DeviceToken, Status};
     responses((status = 200, body = DeviceCode), (status = 429)),
 )]
 pub(crate) async fn code(
-    State(app): State<App>,
+    State(app): State<Shared>,
     ClientAddress(from): ClientAddress,
 ) -> Result<Answer<DeviceCode>> {
     let login = app.engine.begin_device_login(from).await?;
@@ -34,7 +34,7 @@ pub(crate) async fn code(
     responses((status = 200, body = DeviceToken), (status = 400)),
 )]
 pub(crate) async fn token(
-    State(app): State<App>,
+    State(app): State<Shared>,
     Json(body): Json<DevicePoll>,
 ) -> Result<Answer<DeviceToken>> {
     match app.engine.poll_device_login(&body.device_code).await? {
@@ -52,7 +52,7 @@ pub(crate) async fn token(
     responses((status = 200, body = Status), (status = 400), (status = 404)),
 )]
 pub(crate) async fn confirm(
-    State(app): State<App>,
+    State(app): State<Shared>,
     Caller(principal): Caller,
     Json(body): Json<ConfirmDevice>,
 ) -> Result<Answer<Status>> {

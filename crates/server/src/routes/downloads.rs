@@ -4,7 +4,7 @@ use axum::extract::State;
 use axum::response::Response;
 use http::HeaderMap;
 
-use crate::App;
+use crate::Shared;
 use crate::error::Result;
 use crate::extract::Path;
 use crate::reading::Reading;
@@ -21,7 +21,7 @@ use crate::reading::Reading;
     ),
 )]
 pub(crate) async fn get(
-    State(app): State<App>,
+    State(app): State<Shared>,
     Path(token): Path<String>,
     request: HeaderMap,
 ) -> Result<Response> {
@@ -39,7 +39,7 @@ pub(crate) async fn get(
     ),
 )]
 pub(crate) async fn head(
-    State(app): State<App>,
+    State(app): State<Shared>,
     Path(token): Path<String>,
     request: HeaderMap,
 ) -> Result<Response> {

@@ -9,7 +9,7 @@ use engine::Kind;
 
 use crate::error::{Error, Result};
 use crate::wire::Status;
-use crate::{App, page};
+use crate::{Shared, page};
 
 /// How long the catalog may take to answer.
 const READY_TIMEOUT: Duration = Duration::from_secs(2);
@@ -20,7 +20,7 @@ pub(crate) async fn live() -> Answer<Status> {
 }
 
 /// The catalog answers too.
-pub(crate) async fn ready(State(app): State<App>) -> Result<Answer<Status>> {
+pub(crate) async fn ready(State(app): State<Shared>) -> Result<Answer<Status>> {
     let late = || engine::Error::new(Kind::Unavailable, "NOT_READY", "the catalog does not answer");
     match tokio::time::timeout(READY_TIMEOUT, app.engine.ready()).await {
         Ok(Ok(())) => Ok(Answer(Status::OK)),
@@ -30,7 +30,7 @@ pub(crate) async fn ready(State(app): State<App>) -> Result<Answer<Status>> {
 }
 
 /// The page at `/`.
-pub(crate) async fn front(State(app): State<App>) -> impl IntoResponse {
+pub(crate) async fn front(State(app): State<Shared>) -> impl IntoResponse {
     let ready = ready(State(app.clone())).await.is_ok();
     page::render(app.version, &app.public_url, ready)
 }

@@ -7,7 +7,7 @@ use axum::response::Response;
 use http::{HeaderMap, StatusCode};
 use model::JobId;
 
-use crate::App;
+use crate::Shared;
 use crate::auth::{Caller, Proven};
 use crate::error::{Error, Result};
 use crate::extract::{Json, Path, Query, id};
@@ -34,7 +34,7 @@ type JobPath = (String, String, String);
     ),
 )]
 pub(crate) async fn start(
-    State(app): State<App>,
+    State(app): State<Shared>,
     Caller(principal): Caller,
     Path((organization, repository)): Path<RepositoryPath>,
     headers: HeaderMap,
@@ -54,7 +54,7 @@ pub(crate) async fn start(
     responses((status = 200, body = Paged<Import>), (status = 400), (status = 404)),
 )]
 pub(crate) async fn list(
-    State(app): State<App>,
+    State(app): State<Shared>,
     Caller(principal): Caller,
     Path((organization, repository)): Path<RepositoryPath>,
     Query(query): Query<PageQuery>,
@@ -71,7 +71,7 @@ pub(crate) async fn list(
     responses((status = 200, body = Import), (status = 404)),
 )]
 pub(crate) async fn get(
-    State(app): State<App>,
+    State(app): State<Shared>,
     Caller(principal): Caller,
     Path((organization, repository, job)): Path<JobPath>,
 ) -> Result<Answer<Import>> {
@@ -95,12 +95,12 @@ pub(crate) async fn get(
     ),
 )]
 pub(crate) async fn events(
-    State(app): State<App>,
+    State(app): State<Shared>,
     Proven { principal, credential }: Proven,
     Extension(request_id): Extension<RequestId>,
     Path((organization, repository, job)): Path<JobPath>,
 ) -> Result<Response> {
-    let (engine, job) = (app.engine, job_id(&job)?);
+    let (engine, job) = (app.engine.clone(), job_id(&job)?);
     let watch = Watch { engine, credential, principal, organization, repository, job, request_id };
     watch.answer(&app.watches).await
 }
@@ -118,7 +118,7 @@ pub(crate) async fn events(
     ),
 )]
 pub(crate) async fn changes(
-    State(app): State<App>,
+    State(app): State<Shared>,
     Caller(principal): Caller,
     Path((organization, repository, job)): Path<JobPath>,
     Query(query): Query<PageQuery>,
@@ -137,7 +137,7 @@ pub(crate) async fn changes(
     responses((status = 200, body = Import), (status = 404)),
 )]
 pub(crate) async fn cancel(
-    State(app): State<App>,
+    State(app): State<Shared>,
     Caller(principal): Caller,
     Path((organization, repository, job)): Path<JobPath>,
 ) -> Result<Answer<Import>> {
@@ -154,7 +154,7 @@ pub(crate) async fn cancel(
     responses((status = 202, body = ImportStarted), (status = 404), (status = 409)),
 )]
 pub(crate) async fn retry(
-    State(app): State<App>,
+    State(app): State<Shared>,
     Caller(principal): Caller,
     Path((organization, repository, job)): Path<JobPath>,
 ) -> Result<(StatusCode, Answer<ImportStarted>)> {

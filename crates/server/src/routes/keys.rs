@@ -4,7 +4,7 @@ use axum::Json as Answer;
 use axum::extract::State;
 use http::StatusCode;
 
-use crate::App;
+use crate::Shared;
 use crate::auth::Caller;
 use crate::error::Result;
 use crate::extract::{Json, Path, id};
@@ -17,7 +17,7 @@ use crate::wire::{ApiKey, ApiKeyCreated, CreateApiKey, Results};
     responses((status = 201, body = ApiKeyCreated), (status = 400)),
 )]
 pub(crate) async fn create(
-    State(app): State<App>,
+    State(app): State<Shared>,
     Caller(principal): Caller,
     Json(body): Json<CreateApiKey>,
 ) -> Result<(StatusCode, Answer<ApiKeyCreated>)> {
@@ -32,7 +32,7 @@ pub(crate) async fn create(
     responses((status = 200, body = Results<ApiKey>)),
 )]
 pub(crate) async fn list(
-    State(app): State<App>,
+    State(app): State<Shared>,
     Caller(principal): Caller,
 ) -> Result<Answer<Results<ApiKey>>> {
     Ok(Answer(Results::new(app.engine.keys(&principal).await?, ApiKey::from)))
@@ -44,7 +44,7 @@ pub(crate) async fn list(
     responses((status = 204), (status = 404)),
 )]
 pub(crate) async fn revoke(
-    State(app): State<App>,
+    State(app): State<Shared>,
     Caller(principal): Caller,
     Path(key): Path<String>,
 ) -> Result<StatusCode> {

@@ -12,7 +12,7 @@ use crate::error::{Error, Result};
 use crate::extract::Json;
 use crate::middleware::RequestId;
 use crate::wire::{LogIn, LoggedIn};
-use crate::{App, cookies};
+use crate::{Shared, cookies};
 
 /// Sign a browser in: it gets a cookie with a login, which ends after seven days.
 ///
@@ -30,7 +30,7 @@ use crate::{App, cookies};
     ),
 )]
 pub(crate) async fn log_in(
-    State(app): State<App>,
+    State(app): State<Shared>,
     ClientAddress(from): ClientAddress,
     Extension(RequestId(request_id)): Extension<RequestId>,
     headers: HeaderMap,
@@ -50,7 +50,7 @@ pub(crate) async fn log_in(
     responses((status = 204)),
 )]
 pub(crate) async fn log_out(
-    State(app): State<App>,
+    State(app): State<Shared>,
     proven: Proven,
 ) -> Result<(StatusCode, HeaderMap)> {
     let mut headers = HeaderMap::new();

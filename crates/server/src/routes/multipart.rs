@@ -8,7 +8,7 @@ use model::limits::PARTS_MAX;
 use serde::Deserialize;
 use utoipa::IntoParams;
 
-use crate::App;
+use crate::Shared;
 use crate::auth::Caller;
 use crate::error::{Error, Result};
 use crate::extract::{Json, Path, Query, id_field};
@@ -63,7 +63,7 @@ pub(crate) struct PartQuery {
     ),
 )]
 pub(crate) async fn begin(
-    State(app): State<App>,
+    State(app): State<Shared>,
     Caller(principal): Caller,
     Path((organization, repository)): Path<RepositoryPath>,
     Query(query): Query<PlaceQuery>,
@@ -82,7 +82,7 @@ pub(crate) async fn begin(
     responses((status = 200, body = PartLink), (status = 400), (status = 403), (status = 404)),
 )]
 pub(crate) async fn part(
-    State(app): State<App>,
+    State(app): State<Shared>,
     Caller(principal): Caller,
     Path((organization, repository)): Path<RepositoryPath>,
     Query(query): Query<PartQuery>,
@@ -110,7 +110,7 @@ pub(crate) async fn part(
     ),
 )]
 pub(crate) async fn complete(
-    State(app): State<App>,
+    State(app): State<Shared>,
     Caller(principal): Caller,
     Path((organization, repository)): Path<RepositoryPath>,
     Query(query): Query<PlaceQuery>,
@@ -145,7 +145,7 @@ pub(crate) async fn complete(
     responses((status = 204), (status = 400), (status = 403), (status = 404)),
 )]
 pub(crate) async fn abort(
-    State(app): State<App>,
+    State(app): State<Shared>,
     Caller(principal): Caller,
     Path((organization, repository)): Path<RepositoryPath>,
     Query(query): Query<UploadQuery>,

@@ -10,7 +10,7 @@ use model::limits::PAGE_ROWS_DEFAULT;
 use serde::Deserialize;
 use utoipa::IntoParams;
 
-use crate::App;
+use crate::Shared;
 use crate::auth::Caller;
 use crate::error::{Error, Result};
 use crate::extract::{Path, Query};
@@ -77,7 +77,7 @@ pub(crate) struct ListQuery {
     ),
 )]
 pub(crate) async fn get(
-    State(app): State<App>,
+    State(app): State<Shared>,
     Caller(principal): Caller,
     Path((organization, repository)): Path<RepositoryPath>,
     Query(query): Query<ObjectQuery>,
@@ -105,7 +105,7 @@ pub(crate) async fn get(
     ),
 )]
 pub(crate) async fn head(
-    State(app): State<App>,
+    State(app): State<Shared>,
     Caller(principal): Caller,
     Path((organization, repository)): Path<RepositoryPath>,
     Query(query): Query<ObjectQuery>,
@@ -125,7 +125,7 @@ pub(crate) async fn head(
     ),
 )]
 pub(crate) async fn list(
-    State(app): State<App>,
+    State(app): State<Shared>,
     Caller(principal): Caller,
     Path((organization, repository)): Path<RepositoryPath>,
     Query(query): Query<ListQuery>,

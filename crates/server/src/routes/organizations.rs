@@ -7,7 +7,7 @@ use http::StatusCode;
 use serde::Deserialize;
 use utoipa::IntoParams;
 
-use crate::App;
+use crate::Shared;
 use crate::auth::Caller;
 use crate::error::{Error, Result};
 use crate::extract::{Json, Path, Query};
@@ -31,7 +31,7 @@ pub(crate) struct NameQuery {
     responses((status = 201, body = Organization), (status = 400), (status = 409)),
 )]
 pub(crate) async fn create(
-    State(app): State<App>,
+    State(app): State<Shared>,
     Caller(principal): Caller,
     Json(body): Json<CreateOrganization>,
 ) -> Result<(StatusCode, Answer<Organization>)> {
@@ -46,7 +46,7 @@ pub(crate) async fn create(
     responses((status = 200, body = Results<Organization>)),
 )]
 pub(crate) async fn list(
-    State(app): State<App>,
+    State(app): State<Shared>,
     Caller(principal): Caller,
 ) -> Result<Answer<Results<Organization>>> {
     let organizations = app.engine.organizations(&principal).await?;
@@ -60,7 +60,7 @@ pub(crate) async fn list(
     responses((status = 200, body = NameCheck), (status = 400)),
 )]
 pub(crate) async fn check_name(
-    State(app): State<App>,
+    State(app): State<Shared>,
     Caller(principal): Caller,
     Query(query): Query<NameQuery>,
 ) -> Result<Answer<NameCheck>> {
@@ -74,7 +74,7 @@ pub(crate) async fn check_name(
     responses((status = 200, body = Organization), (status = 404)),
 )]
 pub(crate) async fn get(
-    State(app): State<App>,
+    State(app): State<Shared>,
     Caller(principal): Caller,
     Path(organization): Path<String>,
 ) -> Result<Answer<Organization>> {
@@ -88,7 +88,7 @@ pub(crate) async fn get(
     responses((status = 204), (status = 403), (status = 404)),
 )]
 pub(crate) async fn delete(
-    State(app): State<App>,
+    State(app): State<Shared>,
     Caller(principal): Caller,
     Path(organization): Path<String>,
 ) -> Result<StatusCode> {
@@ -103,7 +103,7 @@ pub(crate) async fn delete(
     responses((status = 200, body = Results<Membership>), (status = 404)),
 )]
 pub(crate) async fn members(
-    State(app): State<App>,
+    State(app): State<Shared>,
     Caller(principal): Caller,
     Path(organization): Path<String>,
 ) -> Result<Answer<Results<Membership>>> {
@@ -122,7 +122,7 @@ pub(crate) async fn members(
     ),
 )]
 pub(crate) async fn add_member(
-    State(app): State<App>,
+    State(app): State<Shared>,
     Caller(principal): Caller,
     Path(organization): Path<String>,
     Json(body): Json<AddMember>,
@@ -139,7 +139,7 @@ pub(crate) async fn add_member(
     responses((status = 204), (status = 403), (status = 404), (status = 409)),
 )]
 pub(crate) async fn remove_member(
-    State(app): State<App>,
+    State(app): State<Shared>,
     Caller(principal): Caller,
     Path((organization, user)): Path<(String, String)>,
 ) -> Result<StatusCode> {

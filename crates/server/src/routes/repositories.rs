@@ -4,7 +4,7 @@ use axum::Json as Answer;
 use axum::extract::State;
 use http::StatusCode;
 
-use crate::App;
+use crate::Shared;
 use crate::auth::Caller;
 use crate::error::Result;
 use crate::extract::{Json, Path, Query};
@@ -19,7 +19,7 @@ use crate::wire::{CreateRepository, Repository, UpdateRepository};
     responses((status = 200, body = Paged<Repository>), (status = 400)),
 )]
 pub(crate) async fn list_all(
-    State(app): State<App>,
+    State(app): State<Shared>,
     Caller(principal): Caller,
     Query(query): Query<PageQuery>,
 ) -> Result<Answer<Paged<Repository>>> {
@@ -38,7 +38,7 @@ pub(crate) async fn list_all(
     ),
 )]
 pub(crate) async fn create(
-    State(app): State<App>,
+    State(app): State<Shared>,
     Caller(principal): Caller,
     Path(organization): Path<String>,
     Json(body): Json<CreateRepository>,
@@ -54,7 +54,7 @@ pub(crate) async fn create(
     responses((status = 200, body = Paged<Repository>), (status = 400), (status = 404)),
 )]
 pub(crate) async fn list(
-    State(app): State<App>,
+    State(app): State<Shared>,
     Caller(principal): Caller,
     Path(organization): Path<String>,
     Query(query): Query<PageQuery>,
@@ -72,7 +72,7 @@ pub(crate) async fn list(
     responses((status = 200, body = Repository), (status = 404)),
 )]
 pub(crate) async fn get(
-    State(app): State<App>,
+    State(app): State<Shared>,
     Caller(principal): Caller,
     Path((organization, repository)): Path<RepositoryPath>,
 ) -> Result<Answer<Repository>> {
@@ -88,7 +88,7 @@ pub(crate) async fn get(
     ),
 )]
 pub(crate) async fn update(
-    State(app): State<App>,
+    State(app): State<Shared>,
     Caller(principal): Caller,
     Path((organization, repository)): Path<RepositoryPath>,
     Json(body): Json<UpdateRepository>,
@@ -106,7 +106,7 @@ pub(crate) async fn update(
     responses((status = 204), (status = 403), (status = 404)),
 )]
 pub(crate) async fn delete(
-    State(app): State<App>,
+    State(app): State<Shared>,
     Caller(principal): Caller,
     Path((organization, repository)): Path<RepositoryPath>,
 ) -> Result<StatusCode> {

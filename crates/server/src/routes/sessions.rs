@@ -9,7 +9,7 @@ use model::limits::PAGE_ROWS_DEFAULT;
 use serde::Deserialize;
 use utoipa::IntoParams;
 
-use crate::App;
+use crate::Shared;
 use crate::auth::Caller;
 use crate::error::Result;
 use crate::extract::{Json, Path, Query, id};
@@ -44,7 +44,7 @@ pub(crate) struct ChangesParameters {
     responses((status = 201, body = SessionCreated), (status = 404), (status = 409)),
 )]
 pub(crate) async fn create(
-    State(app): State<App>,
+    State(app): State<Shared>,
     Caller(principal): Caller,
     Path((organization, repository)): Path<RepositoryPath>,
 ) -> Result<(StatusCode, Answer<SessionCreated>)> {
@@ -61,7 +61,7 @@ pub(crate) async fn create(
     responses((status = 200, body = Committed), (status = 400), (status = 404), (status = 409)),
 )]
 pub(crate) async fn commit(
-    State(app): State<App>,
+    State(app): State<Shared>,
     Caller(principal): Caller,
     Path((organization, repository, session)): Path<SessionPath>,
     Json(body): Json<CommitSession>,
@@ -79,7 +79,7 @@ pub(crate) async fn commit(
     responses((status = 204), (status = 404)),
 )]
 pub(crate) async fn roll_back(
-    State(app): State<App>,
+    State(app): State<Shared>,
     Caller(principal): Caller,
     Path((organization, repository, session)): Path<SessionPath>,
 ) -> Result<StatusCode> {
@@ -95,7 +95,7 @@ pub(crate) async fn roll_back(
     responses((status = 200, body = Paged<EntryRecord>), (status = 400), (status = 404)),
 )]
 pub(crate) async fn changes(
-    State(app): State<App>,
+    State(app): State<Shared>,
     Caller(principal): Caller,
     Path((organization, repository)): Path<RepositoryPath>,
     Query(query): Query<ChangesParameters>,

@@ -6,7 +6,7 @@ use http::StatusCode;
 use serde::Deserialize;
 use utoipa::IntoParams;
 
-use crate::App;
+use crate::Shared;
 use crate::auth::Caller;
 use crate::error::Result;
 use crate::extract::{Json, Path, Query};
@@ -46,7 +46,7 @@ pub(crate) struct SessionQuery {
     ),
 )]
 pub(crate) async fn copy(
-    State(app): State<App>,
+    State(app): State<Shared>,
     Caller(principal): Caller,
     Path((organization, repository)): Path<RepositoryPath>,
     Query(query): Query<CopyQuery>,
@@ -69,7 +69,7 @@ pub(crate) async fn copy(
     responses((status = 204), (status = 400), (status = 404), (status = 409)),
 )]
 pub(crate) async fn delete(
-    State(app): State<App>,
+    State(app): State<Shared>,
     Caller(principal): Caller,
     Path((organization, repository)): Path<RepositoryPath>,
     Query(query): Query<PlaceQuery>,
@@ -90,7 +90,7 @@ pub(crate) async fn delete(
     ),
 )]
 pub(crate) async fn delete_many(
-    State(app): State<App>,
+    State(app): State<Shared>,
     Caller(principal): Caller,
     Path((organization, repository)): Path<RepositoryPath>,
     Query(query): Query<SessionQuery>,

@@ -15,7 +15,7 @@ use crate::error::{Error, Result};
 use crate::extract::{Json, Path, Query};
 use crate::routes::{PlaceQuery, RepositoryPath};
 use crate::wire::{FinalizeObject, ObjectStaged, UploadStarted};
-use crate::{App, bodies, download};
+use crate::{App, Shared, bodies, download};
 
 /// What a header with a pair of user metadata begins with.
 const METADATA: &str = "x-tilde-meta-";
@@ -36,7 +36,7 @@ const METADATA: &str = "x-tilde-meta-";
     ),
 )]
 pub(crate) async fn put(
-    State(app): State<App>,
+    State(app): State<Shared>,
     Caller(principal): Caller,
     Path((organization, repository)): Path<RepositoryPath>,
     Query(query): Query<PlaceQuery>,
@@ -78,7 +78,7 @@ pub(crate) async fn put(
     ),
 )]
 pub(crate) async fn receive(
-    State(app): State<App>,
+    State(app): State<Shared>,
     Path(token): Path<String>,
     request: Request,
 ) -> Result<impl IntoResponse> {
@@ -98,7 +98,7 @@ pub(crate) async fn receive(
     ),
 )]
 pub(crate) async fn finalize(
-    State(app): State<App>,
+    State(app): State<Shared>,
     Caller(principal): Caller,
     Path((organization, repository)): Path<RepositoryPath>,
     Query(query): Query<PlaceQuery>,
