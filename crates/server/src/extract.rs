@@ -26,7 +26,8 @@ const BODY_TIMEOUT: Duration = Duration::from_secs(30);
 /// Characters of a reason that are shown.
 const REASON_CHARS_MAX: usize = 200;
 
-/// A JSON object as the body, of up to [`bodies::json_bytes_max`]. A missing content type is taken as JSON.
+/// A JSON object as the body, of up to [`bodies::json_bytes_max`]. A missing content type is taken
+/// as JSON.
 pub(crate) struct Json<T>(pub(crate) T);
 
 /// As [`Json`], but no body at all, or `null`, is the default.

@@ -61,7 +61,7 @@ pub(super) fn commit_if_any(row: &Row<'_>, column: impl RowIndex) -> Result<Opti
 }
 
 /// A count.
-pub(super) fn count(row: &Row<'_>, column: impl RowIndex + Copy) -> Result<u64> {
+pub(super) fn count(row: &Row<'_>, column: impl RowIndex) -> Result<u64> {
     let value: i64 = row.get(column)?;
     u64::try_from(value).map_err(|error| undecodable(row, column, error))
 }
@@ -72,16 +72,13 @@ pub(super) fn of_count(count: u64) -> i64 {
 }
 
 /// One of a set of names.
-pub(super) fn name<T: FromStr<Err = IdError>>(
-    row: &Row<'_>,
-    column: impl RowIndex + Copy,
-) -> Result<T> {
+pub(super) fn name<T: FromStr<Err = IdError>>(row: &Row<'_>, column: impl RowIndex) -> Result<T> {
     let text = row.get_ref(column)?.as_str().map_err(|error| undecodable(row, column, error))?;
     text.parse().map_err(|error| undecodable(row, column, error))
 }
 
 /// A JSON text.
-pub(super) fn json<T: DeserializeOwned>(row: &Row<'_>, column: impl RowIndex + Copy) -> Result<T> {
+pub(super) fn json<T: DeserializeOwned>(row: &Row<'_>, column: impl RowIndex) -> Result<T> {
     let text = row.get_ref(column)?.as_str().map_err(|error| undecodable(row, column, error))?;
     serde_json::from_str(text).map_err(|error| undecodable(row, column, error))
 }

@@ -159,7 +159,7 @@ pub(super) fn decode_at<C: RowIndex>(
     })
 }
 
-pub(super) fn decode_role(row: &Row<'_>, column: impl RowIndex + Copy) -> rusqlite::Result<Role> {
+pub(super) fn decode_role(row: &Row<'_>, column: impl RowIndex) -> rusqlite::Result<Role> {
     let text = row.get_ref(column)?.as_str()?;
     [Role::Owner, Role::Member].into_iter().find(|role| role.as_str() == text).ok_or_else(|| {
         let index = column.idx(row.as_ref()).unwrap_or(usize::MAX);
