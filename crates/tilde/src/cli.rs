@@ -6,11 +6,12 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context as _, Result};
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory as _, Parser, Subcommand};
+use clap_complete::Shell;
 use tokio::runtime::{Builder, Runtime};
 
 use crate::config::{Config, Flag, markdown};
-use crate::{admin, backup, check, gc, logs, quickstart, serve};
+use crate::{admin, backup, check, gc, logs, quickstart, remote, serve};
 
 /// Threads for work that blocks, file reads and writes above all.
 const BLOCKING_THREADS_MAX: usize = 32;
@@ -67,6 +68,10 @@ enum Command {
         #[command(flatten)]
         options: gc::Options,
     },
+    #[command(flatten)]
+    Remote(Box<client::Command>),
+    /// Print what makes a shell complete the commands of this program
+    Completions { shell: Shell },
     /// Print the version
     Version,
     /// Print what the documentation is made of
@@ -180,6 +185,11 @@ pub(crate) fn run() -> ExitCode {
             let collected = place.load(None).and_then(|config| block_on(gc::run(&config, options)));
             collected.unwrap_or_else(|error| fail(&error, gc::COULD_NOT_RUN))
         }
+        Command::Remote(command) => remote::run(*command),
+        Command::Completions { shell } => {
+            clap_complete::generate(shell, &mut Cli::command(), "tilde", &mut std::io::stdout());
+            ExitCode::SUCCESS
+        }
         Command::Version => {
             println!("tilde {}", env!("CARGO_PKG_VERSION"));
             ExitCode::SUCCESS
@@ -208,7 +218,7 @@ fn run_admin(command: AdminCommand) -> Result<()> {
     }
 }
 
-fn block_on<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
+pub(crate) fn block_on<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
     runtime()?.block_on(work)
 }
 

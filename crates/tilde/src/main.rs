@@ -11,6 +11,7 @@ mod gc;
 mod logs;
 mod metrics;
 mod quickstart;
+mod remote;
 mod rooms;
 mod serve;
 mod signals;

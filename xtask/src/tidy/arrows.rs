@@ -54,10 +54,17 @@ const ROOMS: &[Room] = &[
         never: &["getrandom", "object_store", "rand", "rusqlite", "sqlx"],
     },
     Room { name: "sample", rooms: &[], never: &["rusqlite", "sqlx"] },
+    Room {
+        name: "client",
+        rooms: &["model"],
+        never: &["axum", "getrandom", "object_store", "rand", "rusqlite", "sqlx"],
+    },
     Room { name: "testkit", rooms: &["model", "sample", "blocks", "sources"], never: &[] },
     Room {
         name: "tilde",
-        rooms: &["model", "blocks", "tree", "catalog", "sources", "engine", "server", "sample"],
+        rooms: &[
+            "model", "blocks", "tree", "catalog", "sources", "engine", "server", "sample", "client",
+        ],
         never: &["rusqlite", "sqlx"],
     },
     Room { name: "xtask", rooms: &[], never: &["tokio"] },

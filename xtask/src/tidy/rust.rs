@@ -42,8 +42,9 @@ const BANS: &[Ban] = &[
 
 /// The rooms that meet the world outside: real time, chance, environment and the terminal.
 const OUTSIDE: &[&str] = &["tilde", "xtask"];
-/// The rooms that open files: blocks, the certificates of sources and server, the program.
-const FILES: &[&str] = &["blocks", "catalog", "sources", "server", "tilde", "xtask"];
+/// The rooms that open files: blocks, the certificates of sources and server, what the command line
+/// sends and fetches, the program.
+const FILES: &[&str] = &["blocks", "catalog", "client", "sources", "server", "tilde", "xtask"];
 const CLOCK: &str = "time comes as an argument or from model::Clock";
 const ENTROPY: &str = "randomness comes from model::Entropy";
 

@@ -2,6 +2,7 @@
 
 mod admin;
 mod backup;
+mod cli;
 mod config;
 mod former;
 mod gc;
