@@ -12,13 +12,17 @@ use crate::process::{command, ends_within, find, succeeds, succeeds_silently, wa
 use crate::provision;
 use crate::report::{Counts, Outcome, Report};
 use crate::soak;
-use crate::test::outcome;
-use crate::workspace::{is_ci, root, target};
+use crate::test::{gap, outcome};
+use crate::workspace::{root, target};
 
 /// What the real S3 server (Ceph radosgw with its monitor and store) comes in.
 const RADOSGW: [&str; 4] = ["ceph-mon", "ceph-osd", "radosgw", "ceph-common"];
 /// Its programs, as the fixture calls them.
 const RADOSGW_PROGRAMS: [&str; 4] = ["ceph-mon", "ceph-osd", "radosgw", "radosgw-admin"];
+/// The browser that the console is driven in.
+const CHROMIUM: [&str; 1] = ["chromium"];
+/// Where the console's tests are.
+const BROWSER_TESTS: &str = "tests/e2e/browser";
 /// What makes virtual environments on Debian.
 const VENV: [&str; 2] = ["python3", "python3-venv"];
 
@@ -32,9 +36,15 @@ pub(crate) fn steps(report: &mut Report, arguments: &[String]) {
         Ok(outcome)
     });
     report.step("real S3 server", |_| Ok(real_s3_server(may_install)));
-    report.step("end-to-end tests", |counts| match python {
-        Some(python) => run_pytest(&python, counts),
+    let ignored = format!("--ignore={BROWSER_TESTS}");
+    report.step("end-to-end tests", |counts| match &python {
+        Some(python) => run_pytest(python, &["tests/e2e", &ignored], counts),
         None => Ok(gap("without a Python environment".to_owned())),
+    });
+    report.step("console in a browser", |counts| match (&python, chromium(may_install)) {
+        (Some(python), Ok(())) => run_pytest(python, &[BROWSER_TESTS], counts),
+        (None, _) => Ok(gap("without a Python environment".to_owned())),
+        (_, Err(reason)) => Ok(gap(reason)),
     });
 }
 
@@ -66,17 +76,13 @@ fn soaked(tests: &[&str], limit: Duration, set: impl FnOnce(&mut Command)) -> Re
     Ok(soak::outcome(ends_within(&pytest, limit)?))
 }
 
-/// A gap is a failure on a build server, and left out elsewhere.
-fn gap(reason: String) -> Outcome {
-    if is_ci() { Outcome::Failed(reason) } else { Outcome::LeftOut(reason) }
-}
-
-fn run_pytest(python: &Path, counts: &mut Counts) -> Result<Outcome> {
+fn run_pytest(python: &Path, tests: &[&str], counts: &mut Counts) -> Result<Outcome> {
     let binary = target().join("debug").join("tilde");
     if !binary.is_file() {
         return Ok(Outcome::Failed("target/debug/tilde was not built".to_owned()));
     }
-    let mut pytest = command(python, &["-m", "pytest", "-ra", "tests/e2e"]);
+    let mut pytest = command(python, &["-m", "pytest", "-ra"]);
+    pytest.args(tests);
     pytest.env("TILDE_BINARY", &binary).env("PYTHONUNBUFFERED", "1");
     let mut ours = Counts::default();
     let passed = watch(&mut pytest, |line| {
@@ -85,6 +91,14 @@ fn run_pytest(python: &Path, counts: &mut Counts) -> Result<Outcome> {
         }
     })?;
     Ok(outcome(counts, ours, passed))
+}
+
+fn chromium(may_install: bool) -> Result<(), String> {
+    match (find(CHROMIUM[0]), may_install) {
+        (Some(_), _) => Ok(()),
+        (None, true) => provision::install(&CHROMIUM, "the tests of the console"),
+        (None, false) => Err("it needs Debian's chromium; --provision installs it".to_owned()),
+    }
 }
 
 fn real_s3_server(may_install: bool) -> Outcome {

@@ -2,6 +2,7 @@
 //! seconds (three small dependencies), so that it can say early what is missing.
 
 mod bench;
+mod console;
 mod deny;
 mod e2e;
 mod process;
@@ -23,6 +24,7 @@ cargo xtask COMMAND
                        clippy, all Rust tests, then the real binary against real clients
   ci                   the same, as the build server runs it
   tidy                 the house rules: room arrows, sizes, banned names and calls, links
+  console              the web console alone: types, tests, and that console/dist is up to date
   bench import|engine|api|tree
                        speed and memory beside those of other programs
   soak                 the long tiers of the property and kill tests
@@ -52,6 +54,7 @@ fn run(arguments: &[String]) -> Result<ExitCode> {
     let (help, command): (&str, Command) = match command.as_str() {
         "test" | "ci" => (test::HELP, test::run),
         "tidy" => (tidy::HELP, tidy::run),
+        "console" => (console::HELP, console::run),
         "bench" => (bench::HELP, bench::run),
         "soak" => (soak::HELP, soak::run),
         "help" | "--help" | "-h" => {

@@ -7,8 +7,22 @@ use crate::names::{check_label, is_organization_slug};
 use crate::{Engine, Error, Kind, Principal, Result};
 
 /// Slugs that are, or may become, something else in a URL.
-const RESERVED: [&str; 9] =
-    ["admin", "api", "assets", "auth", "check-name", "login", "logout", "settings", "static"];
+const RESERVED: [&str; 14] = [
+    "account",
+    "admin",
+    "api",
+    "assets",
+    "auth",
+    "check-name",
+    "device",
+    "livez",
+    "login",
+    "logout",
+    "metrics",
+    "readyz",
+    "settings",
+    "static",
+];
 
 /// An organization to be made.
 #[derive(Clone, Debug)]

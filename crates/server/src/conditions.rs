@@ -58,7 +58,15 @@ pub(crate) fn allow_range(request: &HeaderMap, entry: &Entry) -> bool {
 
 /// Whether a list of tags has the object's, or is `*`. Weak tags count only where `weak`.
 fn names(request: &HeaderMap, header: &HeaderName, entry: &Entry, weak: bool) -> bool {
-    let etag = etag(&entry.hash);
+    lists(request, header, &etag(&entry.hash), weak)
+}
+
+/// Whether the client has what this tag is of.
+pub(crate) fn is_known(request: &HeaderMap, etag: &HeaderValue) -> bool {
+    lists(request, &IF_NONE_MATCH, etag, true)
+}
+
+fn lists(request: &HeaderMap, header: &HeaderName, etag: &HeaderValue, weak: bool) -> bool {
     let lists = request.get_all(header).iter().map(HeaderValue::as_bytes);
     let mut tags = lists.flat_map(|list| list.split(|byte| *byte == b',')).map(<[u8]>::trim_ascii);
     tags.any(|tag| {

@@ -16,7 +16,7 @@ use crate::routes::{
     account, audit, commits, connectors, devices, downloads, health, imports, keys, logins,
     multipart, objects, organizations, repositories, sessions, staging, uploads,
 };
-use crate::{App, Shared, absent, bodies, device_page, middleware, openapi};
+use crate::{App, Shared, absent, bodies, console, middleware, openapi};
 
 /// Everything the main listener serves.
 pub fn router(app: App) -> Router {
@@ -25,13 +25,11 @@ pub fn router(app: App) -> Router {
     let document = Bytes::from(openapi::document());
     let document = get(move || async move { ([(CONTENT_TYPE, "application/json")], document) });
     api.route("/api/v1/openapi.json", document)
-        .route("/", get(health::front))
-        .route("/device", get(async || device_page::page()))
-        .route("/assets/device.css", get(async || device_page::style()))
-        .route("/assets/device.js", get(async || device_page::script()))
+        .route("/", get(console::front))
+        .route("/device", get(console::front))
         .route("/livez", get(health::live))
         .route("/readyz", get(health::ready))
-        .fallback(async |uri: Uri| Error::NoRoute(absent::reason(uri.path())))
+        .fallback(console::elsewhere)
         .method_not_allowed_fallback(async |uri: Uri| {
             Error::MethodNotAllowed(absent::reason(uri.path()))
         })

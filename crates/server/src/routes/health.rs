@@ -1,15 +1,14 @@
-//! Outside of the API: is the process alive, can it work, and the page for people.
+//! Outside of the API: is the process alive, and can it work.
 
 use std::time::Duration;
 
 use axum::Json as Answer;
 use axum::extract::State;
-use axum::response::IntoResponse;
 use engine::Kind;
 
+use crate::Shared;
 use crate::error::{Error, Result};
 use crate::wire::Status;
-use crate::{Shared, page};
 
 /// How long the catalog may take to answer.
 const READY_TIMEOUT: Duration = Duration::from_secs(2);
@@ -27,10 +26,4 @@ pub(crate) async fn ready(State(app): State<Shared>) -> Result<Answer<Status>> {
         Ok(Err(error)) => Err(Error::Engine(late().caused_by(error))),
         Err(_) => Err(Error::Engine(late())),
     }
-}
-
-/// The page at `/`.
-pub(crate) async fn front(State(app): State<Shared>) -> impl IntoResponse {
-    let ready = ready(State(app.clone())).await.is_ok();
-    page::render(app.version, &app.public_url, ready)
 }

@@ -1,4 +1,4 @@
-//! Device login, as the public command line does it, and its page.
+//! Device login, as the public command line does it.
 
 use serde_json::{Value, json};
 use testkit::s3::Objects;
@@ -103,39 +103,4 @@ async fn only_a_user_lets_a_device_in() {
     let token = token.as_str().expect("a token");
     let me = world.send(request("GET", "/api/v1/auth/me", Some(token), None)).await.is(200);
     assert_eq!(me.json()["user"]["username"], "mallory");
-}
-
-#[tokio::test]
-async fn the_page_takes_nothing_from_its_address_or_from_elsewhere() {
-    let world = World::bare(Objects::new()).await;
-    let text = |answer: &Answer| String::from_utf8(answer.body.to_vec()).expect("UTF-8");
-    let page = world.send(request("GET", "/device", None, None)).await.is(200);
-    let evil = "/device?user_code=%3Cscript%3E";
-    let other = world.send(request("GET", evil, None, None)).await.is(200);
-    assert_eq!(page.body, other.body);
-    assert_eq!(page.header("content-type"), "text/html; charset=utf-8");
-    let policy = page.header("content-security-policy");
-    assert!(policy.starts_with("default-src 'none'; script-src 'self'; style-src 'self'; "));
-    assert!(policy.contains("frame-ancestors 'none'") && !policy.contains("unsafe"), "{policy}");
-    assert!(page.headers.get("set-cookie").is_none());
-    let html = text(&page);
-    for part in [" style=", " onclick", " onload", "javascript:", "http:", "https:"] {
-        assert!(!html.contains(part), "{part}");
-    }
-    assert_eq!(html.matches("<script").count(), 1);
-    for id in ["login", "password", "code"] {
-        assert!(html.contains(&format!("<label for=\"{id}\">")), "{id} has a label");
-        assert!(html.contains(&format!("id=\"{id}\"")), "{id}");
-    }
-    assert!(html.contains("aria-live=\"polite\"") && html.contains("<html lang=\"en\">"));
-    for (path, kind) in [
-        ("/assets/device.js", "text/javascript; charset=utf-8"),
-        ("/assets/device.css", "text/css; charset=utf-8"),
-    ] {
-        assert!(html.contains(&format!("\"{path}\"")), "{path}");
-        let asset = world.send(request("GET", path, None, None)).await.is(200);
-        assert_eq!(asset.header("content-type"), kind);
-        assert_eq!(asset.header("x-content-type-options"), "nosniff");
-        assert!(!text(&asset).contains("innerHTML"));
-    }
 }

@@ -1,4 +1,4 @@
-//! Health, the page for people, and metrics.
+//! Health and metrics.
 
 use axum::body::Body;
 use http::Request;
@@ -19,25 +19,6 @@ async fn health_needs_no_credential() {
         assert_eq!(answer.header("cache-control"), "no-store");
         let head = world.send(request("HEAD", path, None, None)).await.is(200);
         assert!(head.body.is_empty());
-    }
-}
-
-#[tokio::test]
-async fn the_page_says_how_to_begin_and_runs_nothing() {
-    let world = World::bare(Objects::new()).await;
-    let answer = world.send(request("GET", "/", None, None)).await.is(200);
-    assert_eq!(answer.header("content-type"), "text/html; charset=utf-8");
-    let policy = answer.header("content-security-policy");
-    assert!(policy.starts_with("default-src 'none'; style-src 'sha256-"), "{policy}");
-    let html = String::from_utf8(answer.body.to_vec()).expect("UTF-8");
-    for part in
-        ["0.0.0-test", "ready", "TILDE_ENDPOINT_URL=https://tilde.example.com\n", "tilde-sdk"]
-    {
-        assert!(html.contains(part), "{part}");
-    }
-    assert!(html.contains("href=\"/api/v1/openapi.json\""));
-    for active in ["<script", "<img", "<link", "src=", " style=", "onload"] {
-        assert!(!html.contains(active), "{active}");
     }
 }
 

@@ -6,6 +6,7 @@ mod audit;
 mod authorization;
 mod commits;
 mod connectors;
+mod console;
 mod devices;
 mod document;
 mod downloads;

@@ -69,6 +69,7 @@ async fn wrong_methods_are_405_with_what_is_allowed() {
         ("GET", "/api/v1/auth/login", &["POST"]),
         ("DELETE", "/api/v1/auth/me", &["GET", "PATCH"]),
         ("POST", "/device", &["GET"]),
+        ("POST", "/", &["GET"]),
         ("TRACE", ORG, &["GET", "DELETE"]),
         ("OPTIONS", ORG, &["GET", "DELETE"]),
         ("PROPFIND", ORG, &["GET", "DELETE"]),
