@@ -2014,7 +2014,7 @@ export interface components {
                 "application/json": components["schemas"]["Error"];
             };
         };
-        /** @description The body is larger than 1 MiB */
+        /** @description The body is larger than is taken: 1 MiB mostly */
         PayloadTooLarge: {
             headers: {
                 [name: string]: unknown;
