@@ -169,7 +169,7 @@ fn decode(row: &Row<'_>) -> rusqlite::Result<Commit> {
     decode_at(row, COLUMNS)
 }
 
-pub(super) fn decode_at<C: RowIndex + Copy>(
+pub(super) fn decode_at<C: RowIndex>(
     row: &Row<'_>,
     columns: [C; COLUMNS.len()],
 ) -> rusqlite::Result<Commit> {
