@@ -199,6 +199,21 @@ mod tests {
     }
 
     #[test]
+    fn a_head_is_as_long_as_it_may_be_and_no_longer() {
+        let rest = head("x: \r\n").len();
+        let long = head(&format!("x: {}\r\n", "a".repeat(HEAD_BYTES_MAX - rest)));
+        let longer = head(&format!("x: {}\r\n", "a".repeat(HEAD_BYTES_MAX - rest + 1)));
+        for step in [1_000, HEAD_BYTES_MAX + 1] {
+            let see = |text: &[u8]| {
+                let mut framing = Framing::new();
+                text.chunks(step).try_for_each(|part| framing.see(part))
+            };
+            assert_eq!(see(&long), Ok(()));
+            assert!(see(&longer).is_err());
+        }
+    }
+
+    #[test]
     fn nothing_is_looked_at_after_a_chunked_head() {
         let stream = [&head("Transfer-Encoding: chunked\r\n")[..], b"5\r\na\nb\nc\r\n0\r\n\r\n"];
         assert_eq!(see(&stream.concat()), Ok(()));
