@@ -19,6 +19,8 @@ MARKDOWN = f"""# Read <script>{RUN}</script> me
 [a link](javascript:{RUN}) ![a picture]({ELSEWHERE}/c.png) <img src=x onerror="{RUN}">
 [data](data:text/html,<script>{RUN}</script>) <iframe src="{ELSEWHERE}"></iframe>
 """
+TABLE = f"<script>{RUN}</script>,=cmd|' /C calc'!A0\n<img src=x onerror={RUN}>,\u202eabc\n"
+TREE = f'{{"<script>{RUN}</script>": "<img src=x onerror={RUN}>", "__proto__": 1}}'
 # Keys, and how the console writes each where it lists them.
 NAMES = {
     f"<script>{RUN}</script>": f"<script>{RUN}<",
@@ -37,8 +39,8 @@ CONTENTS = {
     "picture.png": ("image/png", SVG.encode()),
     "page.xhtml": ("application/xhtml+xml", HTML.encode()),
     "README.md": ("text/markdown", MARKDOWN.encode()),
-    "table.csv": ("text/csv", f"<script>{RUN}</script>,=cmd|' /C calc'!A0\n<img src=x onerror={RUN}>,\u202eabc\n".encode()),
-    "tree.json": ("application/json", f'{{"<script>{RUN}</script>": "<img src=x onerror={RUN}>", "__proto__": 1}}'.encode()),
+    "table.csv": ("text/csv", TABLE.encode()),
+    "tree.json": ("application/json", TREE.encode()),
     "broken.parquet": ("application/octet-stream", b"PAR1" + bytes(64) + b"PAR1"),
     "plain.txt": (f"text/html; x=\"<script>{RUN}</script>\"", HTML.encode()),
 }

@@ -7,7 +7,6 @@ from __future__ import annotations
 import re
 
 import httpx
-import pytest
 from conftest import PASSWORD, PICTURES, field, press
 from playwright.sync_api import Page, expect
 from servers import SECRET_KEY, Tilde, wait_until
