@@ -64,6 +64,9 @@ async fn a_hundred_thousand_changes_take_seconds() {
     }
     println!("staged 100,000 objects: {:?}", start.elapsed());
     let start = std::time::Instant::now();
+    world.assert_clean().await;
+    println!("checked them, with the catalog's integrity: {:?}", start.elapsed());
+    let start = std::time::Instant::now();
     world.commit(session).await.expect("committed");
     println!("committed them: {:?}", start.elapsed());
     let start = std::time::Instant::now();

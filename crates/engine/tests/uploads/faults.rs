@@ -5,10 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use blocks::faulty::Call;
-use engine::{Kind, UploadSpec};
+use engine::{At, CommitSpec, Kind, Result, UploadSpec};
 use futures_util::FutureExt;
 
-use crate::world::{MIB, World, body, noise, stalled, stating};
+use crate::world::{MIB, ORG, REPO, World, body, noise, part, stalled, stating};
 
 #[tokio::test]
 async fn a_segment_that_cannot_be_sealed_fails_all_that_is_in_it() {
@@ -116,4 +116,55 @@ async fn a_finalize_that_is_cut_off_can_be_repeated() {
         world.assert_staged(&path, &bytes).await;
     }
     assert!(cut_off > 0, "the first look at it cannot have been enough");
+}
+
+/// What a user does in a session, from an upload to the commit.
+async fn work(world: Arc<World>, path: String, bytes: Vec<u8>) -> Result<()> {
+    let (engine, owner, session) = (&world.engine, &world.owner, world.session);
+    world.upload(&path, body(&bytes)).await?;
+    let spec = stating(&bytes);
+    engine.put_object(owner, ORG, REPO, session, "put", spec, body(&bytes)).await?;
+    let parts = world.begin_parts("parts").await;
+    let token = engine.sign_part(owner, ORG, REPO, session, "parts", &parts, 1).await?;
+    let etag = engine.receive(&token, body(&bytes)).await?;
+    world.complete("parts", &parts, &[part(1, etag)], stating(&bytes)).await?;
+    engine.copy_object(owner, ORG, REPO, session, &path, "copy").await?;
+    let spec = CommitSpec { message: "all of it".into(), ..CommitSpec::default() };
+    engine.commit_session(owner, ORG, REPO, session, spec).await.map(drop)
+}
+
+#[tokio::test]
+async fn whatever_fails_or_panics_at_any_step_it_can_be_done_again() {
+    let sites =
+        ["upload.received", "upload.durable", "upload.staged", "copy.found", "land.pages_durable"];
+    let mut world = World::new().await;
+    for (size, panics) in [(10, false), (10, true), (3 * MIB, false), (3 * MIB, true)] {
+        for site in sites {
+            world.session = world.open_session().await;
+            let (bytes, path) = (noise(size, size as u64), format!("{site}/{size}/{panics}"));
+            match panics {
+                true => world.trip.panic_at(site),
+                false => world.trip.at(site),
+            }
+            let shared = Arc::new(world);
+            let tried = tokio::spawn(work(Arc::clone(&shared), path.clone(), bytes.clone())).await;
+            match panics {
+                true => assert!(tried.is_err_and(|error| error.is_panic()), "{path}"),
+                false => {
+                    let failed = tried.expect("no panic").expect_err(&path);
+                    assert_eq!(failed.kind, Kind::Internal, "{path}");
+                }
+            }
+            let unseen = shared.read(&path, &At::Head).await.expect_err("not committed");
+            assert_eq!(unseen.kind, Kind::NotFound, "{path}");
+            work(Arc::clone(&shared), path.clone(), bytes.clone()).await.expect("another try");
+            for path in [&*path, "put", "parts", "copy"] {
+                assert!(shared.read(path, &At::Head).await.expect("committed") == bytes, "{path}");
+            }
+            world = Arc::into_inner(shared).expect("the tasks have ended");
+        }
+    }
+    let report = world.engine.check(engine::Scope::All, &mut |_| ()).await.expect("checked");
+    assert!(report.damage.is_empty(), "{:?}", report.damage);
+    world.assert_nothing_open().await;
 }

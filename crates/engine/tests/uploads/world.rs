@@ -284,20 +284,34 @@ impl Store for Counting {
     }
 }
 
-/// Fails the work once, where it is set.
+/// Fails the work once, where it is set, or has it panic.
 #[derive(Default)]
-pub(crate) struct Trip(Mutex<Option<&'static str>>);
+pub(crate) struct Trip(Mutex<Option<(&'static str, bool)>>);
 
 impl Trip {
     pub(crate) fn at(&self, site: &'static str) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(site);
+        self.set(Some((site, false)));
+    }
+
+    pub(crate) fn panic_at(&self, site: &'static str) {
+        self.set(Some((site, true)));
+    }
+
+    fn set(&self, trip: Option<(&'static str, bool)>) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = trip;
     }
 }
 
 impl Failpoints for Trip {
     fn reach(&self, site: &'static str) -> std::result::Result<(), Injected> {
         let mut set = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        set.take_if(|set| *set == site).map_or(Ok(()), |site| Err(Injected(site)))
+        let trip = set.take_if(|(set, _)| *set == site);
+        drop(set);
+        match trip {
+            None => Ok(()),
+            Some((site, false)) => Err(Injected(site)),
+            Some((site, true)) => panic!("a bug at {site}"),
+        }
     }
 }
 
