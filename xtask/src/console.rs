@@ -14,7 +14,7 @@ use anyhow::{Context as _, Result};
 use crate::process::{command, find, output, succeeds, watch};
 use crate::provision;
 use crate::report::{Counts, Outcome, Report};
-use crate::test::{gap, outcome};
+use crate::test::outcome;
 use crate::workspace::{root, target};
 
 /// What Node comes in, on Debian.
@@ -46,10 +46,11 @@ pub(crate) fn step(report: &mut Report, arguments: &[String]) {
     let may_install = provision::may_install(arguments);
     report.step("console", |counts| {
         if let Err(reason) = have_node(may_install) {
-            return Ok(gap(reason));
+            return Ok(Outcome::LeftOut(reason));
         }
         if !install()? {
-            return Ok(gap("npm could not install the pinned packages, see above".to_owned()));
+            let how = "npm could not install the pinned packages, see above";
+            return Ok(Outcome::LeftOut(how.to_owned()));
         }
         check(counts)
     });
