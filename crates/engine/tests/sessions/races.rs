@@ -23,8 +23,9 @@ async fn chain(world: &World) -> Vec<CommitId> {
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn every_acknowledged_commit_is_in_one_unbroken_chain() {
     const WRITERS: usize = 16;
-    // Five each, and for about a minute where the random tests are to look harder.
+    // At least five each, and for about a minute where the random tests are to look harder.
     let commits = proptest::test_runner::Config::default().cases as usize / 50;
+    let commits = commits.max(5);
     let world = Arc::new(World::new().await);
     let writers = (0..WRITERS).map(|writer| {
         let world = Arc::clone(&world);
