@@ -118,7 +118,7 @@ def test_auth_login(server: Tilde, cli: CommandLine) -> None:
     assert code["verification_uri"].startswith(server.url)
     assert code["verification_uri_complete"].startswith(code["verification_uri"])
     assert code["device_code"] not in code["verification_uri_complete"], "it is the device's alone"
-    page = httpx.get(code["verification_uri_complete"])
+    page = httpx.get(code["verification_uri_complete"], headers={"Accept": "text/html,*/*;q=0.8"})
     assert page.status_code == 200, "what the program opens in a browser"
     assert page.headers["content-type"].startswith("text/html")
     assert "frame-ancestors 'none'" in page.headers["content-security-policy"], "nobody is tricked into letting it in"
