@@ -40,9 +40,11 @@ def test_quickstart_with_a_bucket_of_ones_own(tmp_path, s3) -> None:
 def test_health_page_and_document(server: Tilde) -> None:
     assert httpx.get(f"{server.url}/livez").status_code == 200
     assert httpx.get(f"{server.url}/readyz").status_code == 200
-    page = httpx.get(server.url)
+    page = httpx.get(server.url, headers={"Accept": "text/html,*/*;q=0.8"})
     assert page.headers["content-type"].startswith("text/html")
-    assert "/api/v1/openapi.json" in page.text
+    words = httpx.get(server.url)
+    assert words.headers["content-type"].startswith("text/plain"), "what a program is told"
+    assert "/api/v1/openapi.json" in words.text
     document = good(httpx.get(f"{server.api}/openapi.json"))
     assert document["openapi"].startswith("3.")
     assert any(path.endswith("/import/{job_id}") for path in document["paths"])
