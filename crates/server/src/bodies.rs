@@ -66,7 +66,10 @@ fn brings_object(request: &Request) -> bool {
 }
 
 async fn watch(request: Request, next: Next) -> Response {
-    let ended = Arc::new(AtomicBool::new(request.body().is_end_stream()));
+    if request.body().is_end_stream() {
+        return next.run(request).await;
+    }
+    let ended = Arc::new(AtomicBool::new(false));
     let watched = Arc::clone(&ended);
     // Reading would ask for a body that its client keeps back until it is asked.
     let lingers = !request.headers().contains_key(EXPECT);
